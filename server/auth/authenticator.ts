@@ -1,0 +1,66 @@
+/** The ways in: ticket, token in the first message, token in the query, bearer token of HTTP. Counts every attempt. */
+import { AppError } from '../errors.ts';
+import type { Metrics } from '../telemetry/metrics.ts';
+import { compilePermissions, type Permissions } from './permissions.ts';
+import { ReplayedTicketError, TICKET_TTL_MS, type Tickets } from './tickets.ts';
+import type { Identity, VerifyToken } from './tokens.ts';
+
+export type AuthMethod = 'ticket' | 'message' | 'query' | 'http';
+
+/** An authenticated user, and what the token lets it do. */
+export interface Principal {
+  readonly user: string;
+  readonly permissions: Permissions;
+  /** When the session ends, milliseconds since 1970. */
+  readonly expiresAt: number;
+}
+
+export interface Authenticator {
+  /** @throws AppError `unauthenticated` or `unavailable` */
+  authenticate(method: AuthMethod, credential: string): Promise<Principal>;
+  /** A ticket for the bearer of a valid token. @throws AppError as `authenticate` */
+  issueTicket(token: string): Promise<{ ticket: string; expiresInMs: number }>;
+}
+
+export function createAuthenticator(verify: VerifyToken, tickets: Tickets, metrics: Metrics): Authenticator {
+  const countFailure = (method: AuthMethod, error: unknown) => {
+    metrics.add('holdfast.authentications', 1, {
+      method,
+      result: error instanceof ReplayedTicketError ? 'replayed' : 'rejected',
+    });
+  };
+  const identify = async (method: AuthMethod, credential: string): Promise<Identity> => {
+    try {
+      const { identity, use } =
+        method === 'ticket'
+          ? await tickets.redeem(credential)
+          : { identity: await verify(credential), use: 'ok' as const };
+      metrics.add('holdfast.authentications', 1, { method, result: use });
+      return identity;
+    } catch (error) {
+      countFailure(method, error);
+      throw error;
+    }
+  };
+  return {
+    async authenticate(method, credential) {
+      const { user, channels, expiresAt } = await identify(method, credential);
+      return { user, permissions: compilePermissions(channels, user), expiresAt };
+    },
+    async issueTicket(token) {
+      return { ticket: await tickets.issue(await identify('http', token)), expiresInMs: TICKET_TTL_MS };
+    },
+  };
+}
+
+/** @throws AppError `forbidden` */
+export function requirePublish(principal: Principal, channel: string): void {
+  if (!principal.permissions.mayPublish(channel))
+    throw new AppError('forbidden', `The token does not permit publishing to ${channel}.`);
+}
+
+/** @throws AppError `forbidden` */
+export function requireSubscribe(principal: Principal, channel: string): void {
+  if (!principal.permissions.maySubscribe(channel))
+    throw new AppError('forbidden', `The token does not permit subscribing to ${channel}.`);
+}

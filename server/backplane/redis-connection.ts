@@ -1,0 +1,38 @@
+/** Redis connections with the settings that a realtime service needs: fail at once while away, reconnect with jitter. */
+import { Redis } from 'ioredis';
+
+export interface RedisOptions {
+  readonly url: string;
+  /** Longest wait for a connection or a reply, milliseconds. */
+  readonly timeoutMs: number;
+  readonly name: string;
+  readonly onError: (error: Error) => void;
+}
+
+const RECONNECT_MAX_MS = 2_000;
+
+/** Doubling from 50 ms to 2 s, with jitter over the upper half so that nodes do not come back in step. */
+function reconnectDelay(attempt: number): number {
+  const ceiling = Math.min(50 * 2 ** Math.min(attempt - 1, 10), RECONNECT_MAX_MS);
+  return ceiling * (0.5 + Math.random() / 2);
+}
+
+/** A connection that is not open yet; call `connect()`. */
+export function createRedis(options: RedisOptions): Redis {
+  const redis = new Redis(options.url, {
+    lazyConnect: true,
+    connectionName: options.name,
+    connectTimeout: Math.max(options.timeoutMs, 1_000),
+    commandTimeout: options.timeoutMs,
+    // A command that cannot be sent now is of no use later: what it would have announced is in the history.
+    enableOfflineQueue: false,
+    maxRetriesPerRequest: 0,
+    // The backplane restores its subscriptions itself, to know when they are in place.
+    autoResubscribe: false,
+    autoResendUnfulfilledCommands: false,
+    keepAlive: 10_000,
+    retryStrategy: reconnectDelay,
+  });
+  redis.on('error', options.onError);
+  return redis;
+}

@@ -1,0 +1,283 @@
+/**
+ * Every setting of a node in one table: name, type, default, reason. The only reader of the environment.
+ * Reports every problem at once, naming each variable; never reads a file, never guesses a secret.
+ */
+import { bool, cleanEnv, makeExactValidator, makeValidator, str } from 'envalid';
+
+const integer = (min: number, max: number) =>
+  makeValidator((input) => {
+    const value = Number(input);
+    if (!Number.isInteger(value)) throw new TypeError(`must be a whole number, is "${input}"`);
+    if (value < min || value > max) throw new RangeError(`must be from ${min} to ${max}, is ${value}`);
+    return value;
+  });
+
+const ratio = makeValidator((input) => {
+  const value = Number(input);
+  if (!(value >= 0 && value <= 1)) throw new RangeError(`must be from 0 to 1, is "${input}"`);
+  return value;
+});
+
+const serverUrl = (...protocols: string[]) =>
+  makeValidator((input) => {
+    if (input === '') return '';
+    const url = URL.canParse(input) ? new URL(input) : null;
+    // The value may hold a password, so the message must not repeat it.
+    if (!url || !protocols.includes(url.protocol))
+      throw new TypeError(`must be a URL that begins with ${protocols.join(' or ')}//`);
+    return input;
+  });
+
+const secret = makeValidator((input) => {
+  if (input !== '' && Buffer.byteLength(input) < 32)
+    throw new TypeError('must be at least 32 bytes, as RFC 7518 asks of HS256 keys');
+  return input;
+});
+
+const list = makeExactValidator<string[]>((input) =>
+  String(input)
+    .split(',')
+    .map((item) => item.trim())
+    .filter(Boolean),
+);
+
+const nodeName = makeValidator((input) => {
+  // It stands in Redis keys and payload headers, between spaces and bars.
+  if (!/^[A-Za-z0-9_.:-]{0,100}$/.test(input)) throw new TypeError('must be at most 100 letters, digits, or _ . : -');
+  return input;
+});
+
+const port = integer(0, 65_535);
+const count = integer(1, 10_000_000);
+const milliseconds = integer(1, 86_400_000);
+
+/** The table. `desc` is the documentation that `npm run docs` prints into server/README.md. */
+export const SETTINGS = {
+  HOST: str({ default: '0.0.0.0', desc: 'Address to listen on, for the service and the metrics port.' }),
+  PORT: port({ default: 8080, desc: 'Port of HTTP and WebSocket. 0 takes a free one.' }),
+  METRICS_PORT: port({ default: 9464, desc: 'Port of /metrics (Prometheus). 0 takes a free one. Worker n adds n.' }),
+  NODE_ID: nodeName({
+    default: '',
+    desc: 'Name of this node in logs, metrics and replies. Empty: host name, process id and a random part.',
+  }),
+  WORKERS: integer(
+    1,
+    64,
+  )({ default: 1, desc: 'Node processes to run behind this port; each counts as a node of its own.' }),
+  LOG_LEVEL: str({
+    default: 'info',
+    choices: ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'],
+    desc: 'Least level that is logged.',
+  }),
+  DEMO_PAGE: bool({ default: false, desc: 'Serve the demo page at /. For development.' }),
+
+  DATABASE_URL: serverUrl(
+    'postgres:',
+    'postgresql:',
+  )({ desc: 'PostgreSQL, the history. Required. Use sslmode=verify-full outside one machine.' }),
+  PG_POOL_MAX: integer(
+    2,
+    500,
+  )({ default: 10, desc: 'Postgres connections of this node: lanes, reads and checks share them.' }),
+  PG_CONNECT_TIMEOUT_MS: milliseconds({
+    default: 3_000,
+    desc: 'How long a request waits for a Postgres connection before it fails retryably.',
+  }),
+  PG_STATEMENT_TIMEOUT_MS: milliseconds({
+    default: 5_000,
+    desc: 'Longest a statement may run; a publish fails retryably after it.',
+  }),
+  START_TIMEOUT_MS: milliseconds({
+    default: 60_000,
+    desc: 'How long a starting node keeps trying to reach Postgres before it gives up.',
+  }),
+  HISTORY_LANES: integer(
+    1,
+    64,
+  )({ default: 4, desc: 'Batches in flight to Postgres. More lanes: more parallel commits, smaller batches.' }),
+  HISTORY_BATCH_MAX: integer(1, 10_000)({ default: 1_000, desc: 'Most messages in one commit.' }),
+  HISTORY_QUEUE_MAX: count({
+    default: 20_000,
+    desc: 'Messages that may wait for a commit on this node; beyond it publishes fail with overloaded.',
+  }),
+  HISTORY_PAGE_SIZE: integer(1, 1_000)({ default: 200, desc: 'Messages per page of a catch-up read.' }),
+  HISTORY_READ_CONCURRENCY: integer(
+    1,
+    100,
+  )({ default: 4, desc: 'Catch-up reads in flight; keeps a herd from taking every connection.' }),
+  HISTORY_CACHE_BYTES: integer(
+    0,
+    1_073_741_824,
+  )({ default: 33_554_432, desc: 'Memory for recently read history pages, shared by all who catch up.' }),
+  HISTORY_PARTITION_DAYS_AHEAD: integer(
+    1,
+    60,
+  )({ default: 7, desc: 'Daily partitions made in advance; how long Postgres may refuse DDL unnoticed.' }),
+
+  REDIS_URL: serverUrl(
+    'redis:',
+    'rediss:',
+  )({
+    default: '',
+    desc: 'Redis, the backplane. Empty: none; nodes then find each other’s messages by reading the history.',
+  }),
+  REDIS_PREFIX: str({
+    default: 'holdfast:',
+    desc: 'Prefix of every Redis key and channel, so that deployments can share a server.',
+  }),
+  REDIS_TIMEOUT_MS: milliseconds({
+    default: 1_000,
+    desc: 'Longest wait for a Redis reply before going on without it.',
+  }),
+
+  AUTH_JWT_SECRET: secret({ default: '', desc: 'Key of HS256 tokens. This or AUTH_JWKS_URL is required.' }),
+  AUTH_JWKS_URL: serverUrl(
+    'https:',
+    'http:',
+  )({ default: '', desc: 'Where the public keys of the token issuer are (RS256, ES256, EdDSA …).' }),
+  AUTH_ISSUER: str({ default: '', desc: 'Required `iss` of tokens. Empty: not checked.' }),
+  AUTH_AUDIENCE: str({ default: '', desc: 'Required `aud` of tokens. Empty: not checked.' }),
+  AUTH_TICKET_SECRET: secret({
+    default: '',
+    desc: 'Key that signs tickets, the same on all nodes. Empty: derived from AUTH_JWT_SECRET.',
+  }),
+  AUTH_QUERY_TOKEN: bool({ default: false, desc: 'Accept /ws?token=<jwt>. Off: such tokens end up in access logs.' }),
+  AUTH_TIMEOUT_MS: milliseconds({ default: 5_000, desc: 'How long a connection may stay unauthenticated.' }),
+  ALLOWED_ORIGINS: list({
+    default: [],
+    desc: 'Browser origins that may connect besides the service’s own host, separated by commas; * for all.',
+  }),
+
+  MAX_PAYLOAD_BYTES: integer(256, 16_777_216)({ default: 65_536, desc: 'Largest frame or request body.' }),
+  MAX_CONNECTIONS: count({ default: 50_000, desc: 'Connections this node accepts; the denominator of autoscaling.' }),
+  MAX_CONNECTIONS_PER_USER: count({ default: 50, desc: 'Connections one user may have on this node.' }),
+  MAX_SUBSCRIPTIONS: count({ default: 200, desc: 'Subscriptions one connection may have.' }),
+  ACCEPT_RATE: count({
+    default: 1_000,
+    desc: 'New connections per second this node accepts; the rest get 503 and Retry-After.',
+  }),
+  COMMAND_RATE: count({
+    default: 200,
+    desc: 'Commands per second one connection may send, with bursts of twice that.',
+  }),
+  PUBLISH_RATE_PER_USER: count({
+    default: 500,
+    desc: 'Publishes per second of one user on this node, with bursts of twice that.',
+  }),
+  MAX_IN_FLIGHT_PUBLISHES: count({ default: 1_000, desc: 'Publishes one connection may have waiting for their ack.' }),
+  HEARTBEAT_INTERVAL_MS: milliseconds({
+    default: 30_000,
+    desc: 'Time between pings. Keep it below the load balancer’s idle timeout.',
+  }),
+  HEARTBEAT_TIMEOUT_MS: milliseconds({
+    default: 10_000,
+    desc: 'Time a pong may take before the connection is terminated.',
+  }),
+  SEND_HIGH_WATER_BYTES: integer(
+    1_024,
+    67_108_864,
+  )({ default: 262_144, desc: 'Unsent bytes at which a connection stops being live and catches up later.' }),
+  SLOW_CONSUMER_MAX_MS: milliseconds({
+    default: 30_000,
+    desc: 'How long a connection may stay blocked before it is closed with 4000.',
+  }),
+
+  TAIL_WINDOW_MESSAGES: integer(
+    0,
+    100_000,
+  )({ default: 256, desc: 'Recent messages a tail keeps in memory, so that short absences need no read.' }),
+  TAIL_WINDOW_BYTES: integer(0, 67_108_864)({ default: 262_144, desc: 'Bytes of recent messages a tail keeps.' }),
+  GAP_HOLD_MS: milliseconds({
+    default: 40,
+    desc: 'How long a tail waits for a missing message before it reads the history.',
+  }),
+  TOPS_INTERVAL_MS: milliseconds({
+    default: 3_000,
+    desc: 'Time between checks of the history for commits that nobody announced.',
+  }),
+  TOPS_INTERVAL_DEGRADED_MS: milliseconds({
+    default: 200,
+    desc: 'The same while the backplane is away: the pace of degraded delivery.',
+  }),
+  FLUSH_INTERVAL_MAX_MS: milliseconds({
+    default: 20,
+    desc: 'Longest pause between two fan-out flushes of a busy node.',
+  }),
+  PRESENCE_TTL_MS: integer(
+    1_000,
+    86_400_000,
+  )({ default: 30_000, desc: 'After this long without a sign of life a node’s users leave the presence.' }),
+
+  DRAIN_RATE: count({ default: 500, desc: 'Connections per second asked to reconnect while draining.' }),
+  DRAIN_TIMEOUT_MS: milliseconds({ default: 30_000, desc: 'Longest a drain may take before the node exits anyway.' }),
+
+  OTEL_EXPORTER_OTLP_ENDPOINT: serverUrl(
+    'http:',
+    'https:',
+  )({ default: '', desc: 'Where traces are sent (OTLP over HTTP). Empty: no tracing.' }),
+  TRACE_SAMPLE_RATIO: ratio({ default: 0.01, desc: 'Share of publishes that are traced when tracing is on.' }),
+};
+
+/** The settings of one node, checked. */
+export type Config = { readonly [K in keyof typeof SETTINGS]: ReturnType<typeof loadConfig>[K] };
+
+/** All that is wrong with the environment: one line per variable. The process exits with code 2 on it. */
+export class ConfigError extends Error {
+  readonly problems: readonly string[];
+  constructor(problems: readonly string[]) {
+    super(`Configuration is not valid:\n${problems.map((problem) => `  ${problem}`).join('\n')}`);
+    this.name = 'ConfigError';
+    this.problems = problems;
+  }
+}
+
+/**
+ * Reads and checks the settings.
+ * @throws ConfigError with every problem, each naming its variable
+ */
+export function loadConfig(env: Readonly<Record<string, string | undefined>>) {
+  const problems: string[] = [];
+  const config = cleanEnv(env, SETTINGS, {
+    reporter: ({ errors }) => {
+      for (const [name, error] of Object.entries(errors))
+        problems.push(describeProblem(name, error as Error, env[name]));
+    },
+  });
+  if (problems.length === 0) problems.push(...crossChecks(config));
+  if (problems.length > 0) throw new ConfigError(problems);
+  return config;
+}
+
+function describeProblem(name: string, error: Error, value: string | undefined): string {
+  const doc = SETTINGS[name as keyof typeof SETTINGS] as unknown as { desc?: string };
+  if (value === undefined) return `${name} is not set. ${doc.desc ?? ''}`.trimEnd();
+  return `${name}: ${error.message}`;
+}
+
+function crossChecks(config: {
+  readonly AUTH_JWT_SECRET: string;
+  readonly AUTH_JWKS_URL: string;
+  readonly AUTH_TICKET_SECRET: string;
+  readonly DATABASE_URL: string;
+  readonly HISTORY_LANES: number;
+  readonly PG_POOL_MAX: number;
+  readonly HEARTBEAT_INTERVAL_MS: number;
+  readonly HEARTBEAT_TIMEOUT_MS: number;
+}): string[] {
+  const problems: string[] = [];
+  if (config.DATABASE_URL === '')
+    problems.push('DATABASE_URL is empty. It names the PostgreSQL server of the history.');
+  if (!config.AUTH_JWT_SECRET && !config.AUTH_JWKS_URL)
+    problems.push('AUTH_JWT_SECRET or AUTH_JWKS_URL must be set: tokens could not be checked.');
+  if (config.AUTH_JWT_SECRET && config.AUTH_JWKS_URL)
+    problems.push('AUTH_JWT_SECRET and AUTH_JWKS_URL are both set; keep one.');
+  if (config.AUTH_JWKS_URL && !config.AUTH_TICKET_SECRET)
+    problems.push('AUTH_TICKET_SECRET must be set together with AUTH_JWKS_URL.');
+  if (config.HISTORY_LANES >= config.PG_POOL_MAX)
+    problems.push(
+      `HISTORY_LANES (${config.HISTORY_LANES}) must be below PG_POOL_MAX (${config.PG_POOL_MAX}): reads need a connection too.`,
+    );
+  if (config.HEARTBEAT_TIMEOUT_MS >= config.HEARTBEAT_INTERVAL_MS)
+    problems.push('HEARTBEAT_TIMEOUT_MS must be below HEARTBEAT_INTERVAL_MS.');
+  return problems;
+}

@@ -1,0 +1,188 @@
+/** The WebSocket edge of a node: registry of connections, and the loops over all of them. Composes door, connection, session. */
+import type { IncomingMessage, Server } from 'node:http';
+import type { Duplex } from 'node:stream';
+import { type WebSocket, WebSocketServer } from 'ws';
+import type { Principal } from '../auth/authenticator.ts';
+import { AppError, toAppError } from '../errors.ts';
+import { SUBPROTOCOL } from '../protocol/messages.ts';
+import { CLOSE_LABELS } from '../telemetry/catalogue.ts';
+import { Connection } from './connection.ts';
+import { drain } from './drain.ts';
+import { Heartbeat } from './heartbeat.ts';
+import { Session, type SessionContext } from './session.ts';
+import { answerRefusal, type Credential, Door } from './upgrade.ts';
+
+export interface GatewayOptions {
+  readonly session: SessionContext;
+  readonly allowedOrigins: readonly string[];
+  readonly maxConnections: number;
+  readonly acceptRate: number;
+  readonly allowQueryToken: boolean;
+  readonly highWaterBytes: number;
+  readonly slowConsumerMaxMs: number;
+  readonly drainRate: number;
+  readonly drainTimeoutMs: number;
+}
+
+/** How often slow consumers and ended sessions are looked for. */
+const SWEEP_MS = 1_000;
+
+export class Gateway {
+  private readonly options: GatewayOptions;
+  private readonly wss: WebSocketServer;
+  private readonly door: Door;
+  private readonly heartbeat: Heartbeat<Connection>;
+  private readonly connections = new Set<Connection>();
+  private readonly sessions = new Map<Connection, Session>();
+  private readonly behind = new Set<Connection>();
+  private readonly sweeper: NodeJS.Timeout;
+  /** Upgrades that are being authenticated count as connections, or a herd could pass the limit together. */
+  private arriving = 0;
+  private draining = false;
+  private count = 0;
+
+  constructor(options: GatewayOptions) {
+    this.options = options;
+    const { session, maxConnections } = options;
+    this.wss = new WebSocketServer({
+      noServer: true,
+      clientTracking: false,
+      maxPayload: session.maxPayloadBytes,
+      // Off: its contexts cost memory per connection (ws#1202), and fan-out writes one buffer to all.
+      perMessageDeflate: false,
+      handleProtocols: () => SUBPROTOCOL,
+    });
+    this.door = new Door(options);
+    this.heartbeat = new Heartbeat({ intervalMs: session.heartbeatIntervalMs, timeoutMs: session.heartbeatTimeoutMs });
+    this.sweeper = setInterval(() => this.sweep(), SWEEP_MS);
+    this.sweeper.unref();
+    session.metrics.observe('holdfast.connections', () => this.connections.size);
+    session.metrics.observe('holdfast.connections.limit', () => maxConnections);
+    session.metrics.observe('holdfast.draining', () => (this.draining ? 1 : 0));
+    session.metrics.observe('holdfast.drain.remaining', () => (this.draining ? this.connections.size : 0));
+  }
+
+  get connectionCount(): number {
+    return this.connections.size;
+  }
+
+  get isDraining(): boolean {
+    return this.draining;
+  }
+
+  get isFull(): boolean {
+    return this.connections.size + this.arriving >= this.options.maxConnections;
+  }
+
+  attach(server: Server): void {
+    server.on('upgrade', (request, socket, head) => void this.upgrade(request, socket, head));
+  }
+
+  /** Refuses new connections and moves the present ones away; resolves when they are gone or the time is up. */
+  async drain(): Promise<void> {
+    this.draining = true;
+    await drain(this.connections, { rate: this.options.drainRate, timeoutMs: this.options.drainTimeoutMs });
+  }
+
+  stop(): void {
+    this.draining = true;
+    clearInterval(this.sweeper);
+    this.heartbeat.stop();
+    for (const connection of this.connections) connection.close('service_restart');
+  }
+
+  private async upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
+    const { metrics } = this.options.session;
+    // Until ws has the socket, nobody else would hear of its errors.
+    const onError = () => socket.destroy();
+    socket.on('error', onError);
+    const state = { connections: this.connections.size + this.arriving, draining: this.draining };
+    const decision = this.door.decide(request, state);
+    if (!decision.allowed) {
+      metrics.add('holdfast.handshakes', 1, { result: decision.refusal });
+      answerRefusal(socket, decision.error);
+      return;
+    }
+    this.arriving++;
+    const outcome = await this.authenticate(decision.credential);
+    this.arriving--;
+    if (socket.destroyed) return;
+    socket.off('error', onError);
+    this.wss.handleUpgrade(request, socket, head, (ws) => {
+      metrics.add('holdfast.handshakes', 1, { result: 'accepted' });
+      this.accept(ws, socket, outcome);
+    });
+  }
+
+  /** A failure is told by close code after the upgrade: a browser cannot see the status of a failed one. */
+  private async authenticate(credential: Credential): Promise<Principal | AppError | undefined> {
+    if (credential.method === 'none') return undefined;
+    if (credential.method === 'query' && !this.options.allowQueryToken) {
+      return new AppError(
+        'unauthenticated',
+        'Tokens in the query are not accepted here (AUTH_QUERY_TOKEN); use a ticket.',
+      );
+    }
+    try {
+      return await this.options.session.authenticator.authenticate(credential.method, credential.value);
+    } catch (error) {
+      return toAppError(error);
+    }
+  }
+
+  private accept(ws: WebSocket, socket: Duplex, outcome: Principal | AppError | undefined): void {
+    const id = `${this.options.session.nodeId}.${(++this.count).toString(36)}`;
+    const connection = new Connection({ id, socket, ws, highWaterBytes: this.options.highWaterBytes });
+    const session = new Session(connection, this.options.session);
+    const stopHeartbeat = this.heartbeat.add(connection);
+    this.connections.add(connection);
+    this.sessions.set(connection, session);
+    connection.listen({
+      onText: (text) => session.receive(text),
+      onBehind: () => {
+        this.behind.add(connection);
+        this.options.session.metrics.add('holdfast.slow.consumers', 1, { result: 'paused' });
+      },
+      onClear: () => {
+        this.behind.delete(connection);
+        session.resume();
+      },
+      onClosed: (code) => {
+        stopHeartbeat();
+        this.forget(connection, session, code);
+      },
+    });
+    this.welcome(connection, session, outcome);
+  }
+
+  private welcome(connection: Connection, session: Session, outcome: Principal | AppError | undefined): void {
+    if (outcome === undefined) session.awaitAuth();
+    else if (outcome instanceof AppError)
+      connection.close(outcome.temporary ? 'try_again_later' : 'auth_failed', outcome.message);
+    else session.begin(outcome);
+    // It arrived while the drain began, after the drain had listed the connections.
+    if (this.draining) connection.close('service_restart');
+  }
+
+  private forget(connection: Connection, session: Session, code: number): void {
+    this.connections.delete(connection);
+    this.sessions.delete(connection);
+    this.behind.delete(connection);
+    session.end();
+    const label = CLOSE_LABELS.includes(String(code)) ? String(code) : 'other';
+    this.options.session.metrics.add('holdfast.closes', 1, { code: label });
+  }
+
+  private sweep(): void {
+    const now = performance.now();
+    for (const connection of this.behind) {
+      if (now - connection.behindSince < this.options.slowConsumerMaxMs) continue;
+      this.options.session.metrics.add('holdfast.slow.consumers', 1, { result: 'closed' });
+      connection.close('slow_consumer', 'Too far behind; reconnect and recover.');
+    }
+    const time = Date.now();
+    for (const [connection, session] of this.sessions) {
+      if (session.expiresAt > 0 && session.expiresAt < time) connection.close('token_expired');
+    }
+  }
+}

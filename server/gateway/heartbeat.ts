@@ -1,0 +1,61 @@
+/**
+ * The heartbeat: one timing wheel for all connections. At each tick the connections of one slot are pinged, and those
+ * pinged a timeout ago that have shown no sign of life since are reported.
+ */
+export interface Beating {
+  /** Whether anything has arrived since the last ping; set by the connection, cleared here. */
+  alive: boolean;
+  ping(): void;
+  /** No sign of life within the timeout. */
+  expire(): void;
+}
+
+export interface HeartbeatOptions {
+  readonly intervalMs: number;
+  /** Less than the interval. */
+  readonly timeoutMs: number;
+}
+
+const TICK_MIN_MS = 20;
+const SLOTS_MAX = 60;
+
+export class Heartbeat<T extends Beating> {
+  private readonly slots: Set<T>[];
+  private readonly timeoutTicks: number;
+  private readonly timer: NodeJS.Timeout;
+  private hand = 0;
+  private next = 0;
+
+  constructor({ intervalMs, timeoutMs }: HeartbeatOptions) {
+    const count = Math.max(2, Math.min(SLOTS_MAX, Math.floor(intervalMs / TICK_MIN_MS)));
+    const tickMs = intervalMs / count;
+    this.slots = Array.from({ length: count }, () => new Set<T>());
+    this.timeoutTicks = Math.min(count - 1, Math.max(1, Math.ceil(timeoutMs / tickMs)));
+    this.timer = setInterval(() => this.tick(), tickMs);
+    this.timer.unref();
+  }
+
+  /** Adds a connection; its slot, in turn, spreads the pings evenly. The result removes it. */
+  add(connection: T): () => void {
+    // A first ping comes no sooner than all others: the handshake itself was a sign of life.
+    const slot = this.slots[this.next] as Set<T>;
+    this.next = (this.next + 1) % this.slots.length;
+    connection.alive = true;
+    slot.add(connection);
+    return () => slot.delete(connection);
+  }
+
+  stop(): void {
+    clearInterval(this.timer);
+  }
+
+  private tick(): void {
+    const due = (this.hand - this.timeoutTicks + this.slots.length) % this.slots.length;
+    for (const connection of this.slots[due] as Set<T>) if (!connection.alive) connection.expire();
+    for (const connection of this.slots[this.hand] as Set<T>) {
+      connection.alive = false;
+      connection.ping();
+    }
+    this.hand = (this.hand + 1) % this.slots.length;
+  }
+}

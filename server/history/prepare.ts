@@ -1,0 +1,61 @@
+/** What a node does with Postgres before it serves: wait until it answers, migrate, make partitions. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { migrate } from './migrate.ts';
+import { createPool, historyError, type Pool } from './pool.ts';
+import { ensurePartitions } from './upkeep.ts';
+
+export interface PrepareOptions {
+  readonly url: string;
+  /** Longest wait for Postgres, milliseconds. */
+  readonly timeoutMs: number;
+  readonly partitionDaysAhead: number;
+  readonly log: (message: string) => void;
+}
+
+const RETRY_FIRST_MS = 250;
+const RETRY_MAX_MS = 5_000;
+
+/**
+ * @throws Error that says what Postgres last answered, when it is not reachable within the time
+ * @throws the error of the migration that failed
+ */
+export async function prepareHistory(options: PrepareOptions): Promise<void> {
+  // Of its own and without a statement timeout: a migration may take as long as it needs.
+  const pool = createPool({
+    url: options.url,
+    max: 2,
+    connectTimeoutMs: 5_000,
+    statementTimeoutMs: 0,
+    onIdleError: (error) => options.log(`A Postgres connection broke: ${error.message}`),
+  });
+  try {
+    await waitForPostgres(pool, options);
+    const applied = await migrate(pool);
+    if (applied.length > 0) options.log(`Applied migrations: ${applied.join(', ')}.`);
+    await ensurePartitions(pool, options.partitionDaysAhead);
+  } finally {
+    await pool.end();
+  }
+}
+
+async function waitForPostgres(pool: Pool, options: PrepareOptions): Promise<void> {
+  const deadline = Date.now() + options.timeoutMs;
+  for (let delay = RETRY_FIRST_MS; ; delay = Math.min(delay * 2, RETRY_MAX_MS)) {
+    try {
+      await pool.query('SELECT 1');
+      return;
+    } catch (error) {
+      const reason = (error as Error).message || String((error as { code?: unknown }).code);
+      // A wrong password or database name does not heal by waiting.
+      if (historyError(error).code !== 'unavailable')
+        throw new Error(`Postgres refused the connection (DATABASE_URL): ${reason}`);
+      if (Date.now() + delay > deadline) {
+        throw new Error(
+          `Postgres (DATABASE_URL) did not answer within ${options.timeoutMs} ms (START_TIMEOUT_MS): ${reason}`,
+        );
+      }
+      options.log(`Postgres is not reachable yet (${reason}); next try in ${delay} ms.`);
+      await sleep(delay);
+    }
+  }
+}

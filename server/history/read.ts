@@ -1,0 +1,89 @@
+/** The statements that read: pages of a channel, exact tops, and what was committed since a cursor. */
+import type { Pool } from './pool.ts';
+import type { Page, PageQuery, RecentTops, StoredMessage, Tops } from './types.ts';
+
+interface PageRow {
+  epoch: string;
+  top: string | null;
+  offset: string | null;
+  id: string;
+  sender: string;
+  data: string;
+  created_ms: number;
+}
+
+/**
+ * One snapshot for epoch, top and messages; always at least one row, so that an unknown channel still has an epoch.
+ * The upper bound follows from the absence of holes and keeps the index scan tight.
+ */
+const page = (condition: string, order: 'ASC' | 'DESC') => `
+  SELECT e.epoch, c.top, m."offset", m.id, m.sender, m.data, extract(epoch FROM m.created_at) * 1000 AS created_ms
+  FROM history_epoch e
+  LEFT JOIN channels c ON c.name = $1
+  LEFT JOIN LATERAL (
+    SELECT * FROM messages WHERE channel_id = c.id AND ${condition} ORDER BY "offset" ${order} LIMIT $3
+  ) m ON true
+  ORDER BY m."offset"`;
+
+const AFTER = page('"offset" > $2::bigint AND "offset" <= $2::bigint + $3::bigint', 'ASC');
+const BEFORE = page('"offset" < $2::bigint', 'DESC');
+
+export async function readPage(pool: Pool, channel: string, query: PageQuery): Promise<Page> {
+  const isAfter = 'after' in query;
+  const { rows } = await pool.query<PageRow>({
+    name: isAfter ? 'read_after' : 'read_before',
+    text: isAfter ? AFTER : BEFORE,
+    values: [channel, isAfter ? query.after : query.before, query.limit],
+  });
+  const head = rows[0] as PageRow;
+  const messages = rows
+    .filter((row) => row.offset !== null)
+    .map((row): StoredMessage => {
+      return {
+        offset: Number(row.offset),
+        id: row.id,
+        sender: row.sender,
+        data: row.data,
+        createdAt: Number(row.created_ms),
+      };
+    });
+  return { epoch: head.epoch, top: Number(head.top ?? 0), messages };
+}
+
+export async function readTops(pool: Pool, channels: readonly string[]): Promise<Tops> {
+  const { rows } = await pool.query<{ epoch: string; name: string | null; top: string }>({
+    name: 'read_tops',
+    text: 'SELECT e.epoch, c.name, c.top FROM history_epoch e LEFT JOIN channels c ON c.name = ANY ($1::text[])',
+    values: [channels],
+  });
+  const tops = new Map<string, number>();
+  for (const row of rows) if (row.name !== null) tops.set(row.name, Number(row.top));
+  return { epoch: (rows[0] as { epoch: string }).epoch, tops };
+}
+
+/**
+ * The cursor is the oldest transaction id that was still running at the last look: everything below it was visible then,
+ * everything from it on is read again, so a commit that comes late is never missed and some are seen twice.
+ */
+export async function readTopsSince(pool: Pool, cursor: string | null): Promise<RecentTops> {
+  const { rows } = await pool.query<{
+    epoch: string;
+    cursor: string;
+    channels: string[] | null;
+    tops: string[] | null;
+  }>({
+    name: 'read_tops_since',
+    text: `SELECT e.epoch, pg_snapshot_xmin(pg_current_snapshot())::text AS cursor, c.channels, c.tops
+           FROM history_epoch e LEFT JOIN commits c ON c.xid >= $1::text::xid8`,
+    // No cursor yet: begin with the present. No transaction id is as large as this one.
+    values: [cursor ?? '18446744073709551615'],
+  });
+  const tops = new Map<string, number>();
+  for (const row of rows) {
+    row.channels?.forEach((channel, i) => {
+      tops.set(channel, Math.max(tops.get(channel) ?? 0, Number(row.tops?.[i])));
+    });
+  }
+  const head = rows[0] as { epoch: string; cursor: string };
+  return { epoch: head.epoch, cursor: head.cursor, tops };
+}

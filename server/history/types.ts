@@ -1,0 +1,81 @@
+/** What the history offers to those above it. Types only; the implementation is `history.ts`. */
+
+/** A message to store. `data` is JSON text, kept and sent exactly as it is. */
+export interface NewMessage {
+  readonly channel: string;
+  readonly sender: string;
+  readonly data: string;
+  readonly clientMsgId?: string | undefined;
+  /** W3C traceparent of the publish, when it is sampled. */
+  readonly traceparent?: string | undefined;
+}
+
+/** Where a message is after its commit. `duplicate`: it was there already; `offset` and `id` are those of the first. */
+export interface Appended {
+  readonly epoch: string;
+  readonly offset: number;
+  readonly id: string;
+  /** Time of the commit, milliseconds since 1970. For a duplicate: of this attempt. */
+  readonly createdAt: number;
+  readonly duplicate: boolean;
+}
+
+/** A stored message. `createdAt` in milliseconds since 1970. */
+export interface StoredMessage {
+  readonly offset: number;
+  readonly id: string;
+  readonly sender: string;
+  readonly data: string;
+  readonly createdAt: number;
+}
+
+/** The new messages of one channel in one commit: consecutive offsets, ascending. Never empty. */
+export interface Committed {
+  readonly channel: string;
+  readonly epoch: string;
+  readonly messages: readonly StoredMessage[];
+  /** traceparent of the first sampled publish among them. */
+  readonly traceparent?: string | undefined;
+}
+
+/** Part of a channel, read in one snapshot. `top` is its newest offset, 0 for a channel without messages. */
+export interface Page {
+  readonly epoch: string;
+  readonly top: number;
+  readonly messages: readonly StoredMessage[];
+}
+
+/** Which messages to read: larger than `after`, oldest first; or smaller than `before`, of which the newest; oldest first too. */
+export type PageQuery =
+  | { readonly after: number; readonly limit: number }
+  | { readonly before: number; readonly limit: number };
+
+/** Newest offsets of channels. */
+export interface Tops {
+  readonly epoch: string;
+  readonly tops: ReadonlyMap<string, number>;
+}
+
+/** Tops of the channels that grew since `cursor`, and the cursor for the next look. */
+export interface RecentTops extends Tops {
+  readonly cursor: string;
+}
+
+export interface HistoryReader {
+  /** One page of a channel. @throws AppError `unavailable` when Postgres does not answer */
+  read(channel: string, query: PageQuery): Promise<Page>;
+  /** Exact tops of the named channels; channels without messages are missing in the map. @throws AppError `unavailable` */
+  tops(channels: readonly string[]): Promise<Tops>;
+  /** What grew since `cursor` (null: nothing yet, only a cursor to begin with). Never misses a commit. @throws AppError `unavailable` */
+  topsSince(cursor: string | null): Promise<RecentTops>;
+}
+
+export interface HistoryWriter {
+  /**
+   * Stores a message; resolves after the commit.
+   * @throws AppError `unavailable` (retry with the same clientMsgId: the outcome may be unknown) or `overloaded`
+   */
+  append(message: NewMessage): Promise<Appended>;
+}
+
+export type History = HistoryReader & HistoryWriter;

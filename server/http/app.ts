@@ -1,0 +1,106 @@
+/** The HTTP side of a node: Fastify with the routes, one error format, the OpenAPI document. */
+import cors from '@fastify/cors';
+import swagger from '@fastify/swagger';
+import Fastify, { type FastifyBaseLogger, type FastifyError, type FastifyInstance } from 'fastify';
+import { AppError, errorBody, toAppError } from '../errors.ts';
+import type { Metrics } from '../telemetry/metrics.ts';
+import { addDemoPage } from './demo.ts';
+import { addHealthRoutes, type Readiness } from './health.ts';
+import { addMessageRoutes, type MessageRoutesOptions } from './messages.ts';
+import { addTicketRoute } from './tickets.ts';
+
+export interface HttpOptions extends MessageRoutesOptions {
+  readonly nodeId: string;
+  readonly version: string;
+  readonly maxPayloadBytes: number;
+  readonly allowedOrigins: readonly string[];
+  readonly demoPage: boolean;
+  readonly readiness: () => Readiness;
+  readonly metrics: Metrics;
+  readonly log: FastifyBaseLogger;
+}
+
+/** Longest a request may take to arrive; slower ones hold a socket for nothing. */
+const REQUEST_TIMEOUT_MS = 15_000;
+/** Above the 60 s idle timeout of an ALB, so that the balancer and not the node ends idle connections. */
+const KEEP_ALIVE_MS = 65_000;
+
+export async function createHttpApp(options: HttpOptions): Promise<FastifyInstance> {
+  const app = Fastify({
+    loggerInstance: options.log,
+    disableRequestLogging: true,
+    bodyLimit: options.maxPayloadBytes,
+    requestTimeout: REQUEST_TIMEOUT_MS,
+    keepAliveTimeout: KEEP_ALIVE_MS,
+    // `__proto__` in data is data: it is stored as text and never merged into anything.
+    onProtoPoisoning: 'ignore',
+    onConstructorPoisoning: 'ignore',
+    ajv: { customOptions: { removeAdditional: false, coerceTypes: false, allErrors: false } },
+    forceCloseConnections: true,
+  });
+  // Query strings are text; only there may "10" mean 10.
+  coerceQueries(app);
+  setErrorFormat(app, options.metrics);
+  await app.register(cors, {
+    origin: options.allowedOrigins.includes('*') ? '*' : [...options.allowedOrigins],
+    maxAge: 600,
+  });
+  await app.register(swagger, { openapi: describeApi(options.version) });
+  addHealthRoutes(app, options.nodeId, options.readiness);
+  addTicketRoute(app, options.authenticator);
+  addMessageRoutes(app, options);
+  app.get('/openapi.json', { schema: { hide: true } }, () => app.swagger());
+  if (options.demoPage) await addDemoPage(app);
+  await app.ready();
+  return app;
+}
+
+function coerceQueries(app: FastifyInstance): void {
+  app.addHook('preValidation', (request, _reply, done) => {
+    const query = request.query as Record<string, unknown>;
+    for (const name of ['after', 'before', 'limit']) {
+      const value = query[name];
+      if (typeof value === 'string' && /^\d{1,16}$/.test(value)) query[name] = Number(value);
+    }
+    done();
+  });
+}
+
+function setErrorFormat(app: FastifyInstance, metrics: Metrics): void {
+  app.setErrorHandler<FastifyError | AppError>((thrown, request, reply) => {
+    const error = fromFastify(thrown);
+    metrics.add('holdfast.errors', 1, { code: error.code });
+    if (error.code === 'internal') request.log.error({ err: error.cause }, 'A request failed.');
+    if (error.retryAfterMs !== undefined) void reply.header('retry-after', Math.ceil(error.retryAfterMs / 1000));
+    return reply
+      .code(error.httpStatus)
+      .type('application/json')
+      .serializer(JSON.stringify)
+      .send({ ok: false, error: errorBody(error) });
+  });
+  app.setNotFoundHandler((request) => {
+    throw new AppError('not_found', `There is no ${request.method} ${request.url.split('?')[0]}; see /openapi.json.`);
+  });
+}
+
+/** Fastify's own refusals (validation, body parsing, limits) in our codes. */
+function fromFastify(error: FastifyError | AppError): AppError {
+  if (error instanceof AppError) return error;
+  if (error.validation) return new AppError('bad_request', `${error.message}.`);
+  if (error.statusCode === 413) return new AppError('too_large', 'The body is larger than MAX_PAYLOAD_BYTES.');
+  if (error.statusCode !== undefined && error.statusCode < 500) return new AppError('bad_request', error.message);
+  return toAppError(error);
+}
+
+function describeApi(version: string) {
+  return {
+    openapi: '3.1.0',
+    info: {
+      title: 'Holdfast',
+      version,
+      description:
+        'Durable realtime messages over HTTP. Receiving is over WebSocket at /ws (sub-protocol holdfast.v1).',
+    },
+    components: { securitySchemes: { bearer: { type: 'http' as const, scheme: 'bearer', bearerFormat: 'JWT' } } },
+  };
+}

@@ -1,0 +1,10 @@
+/** Bearer tokens of HTTP requests. */
+import type { FastifyRequest } from 'fastify';
+import { AppError } from '../errors.ts';
+
+/** The token of `Authorization: Bearer …`. @throws AppError `unauthenticated` */
+export function bearerToken(request: FastifyRequest): string {
+  const match = /^Bearer +(\S+)$/i.exec(request.headers.authorization ?? '');
+  if (!match) throw new AppError('unauthenticated', 'Send a token in the header: Authorization: Bearer <jwt>.');
+  return match[1] as string;
+}

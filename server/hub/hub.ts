@@ -1,0 +1,173 @@
+/** A node's registry of channels, and the loops that serve all of them. What happens inside a channel is `channel.ts`. */
+import type { Backplane, Batch, PresenceStore } from '../backplane/types.ts';
+import type { Committed, HistoryReader } from '../history/types.ts';
+import { encodeMessage, encodePush } from '../protocol/codec.ts';
+import { textFrame } from '../protocol/frame.ts';
+import type { Typing } from '../protocol/messages.ts';
+import type { Metrics } from '../telemetry/metrics.ts';
+import { Channel, type ChannelContext } from './channel.ts';
+import { type Clock, SYSTEM_CLOCK } from './clock.ts';
+import { Flusher } from './flusher.ts';
+import { Pages } from './pages.ts';
+import { PresenceHub } from './presence.ts';
+import { TopsCheck } from './tops-check.ts';
+import { TopsLoader } from './tops-loader.ts';
+import type { PresenceListener, Sink, SubscribeRequest, SubscriptionHandle } from './types.ts';
+
+export interface HubOptions {
+  readonly history: HistoryReader;
+  readonly backplane: Backplane;
+  readonly presenceStore: PresenceStore;
+  readonly metrics: Metrics;
+  readonly clock?: Clock;
+  readonly windowMessages: number;
+  readonly windowBytes: number;
+  readonly pageSize: number;
+  readonly readConcurrency: number;
+  readonly cacheBytes: number;
+  readonly gapHoldMs: number;
+  readonly topsIntervalMs: number;
+  readonly topsIntervalDegradedMs: number;
+  readonly flushIntervalMaxMs: number;
+  readonly presenceTtlMs: number;
+  readonly onError: (message: string, error: unknown) => void;
+}
+
+/** Batches a tail holds that came ahead of a missing one. */
+const AHEAD_MAX = 256;
+
+export class Hub {
+  private readonly options: HubOptions;
+  private readonly channels = new Map<string, Channel>();
+  private readonly context: ChannelContext;
+  private readonly topsCheck: TopsCheck;
+  private readonly presence: PresenceHub;
+  private epoch = '';
+
+  constructor(options: HubOptions) {
+    this.options = options;
+    const clock = options.clock ?? SYSTEM_CLOCK;
+    const { history, backplane, metrics, onError } = options;
+    const flusher = new Flusher<Channel>({
+      clock,
+      flush: (channel) => channel.flush(),
+      intervalMaxMs: options.flushIntervalMaxMs,
+      onFlushed: (seconds) => metrics.record('holdfast.fanout.duration.seconds', seconds),
+    });
+    const { pageSize, readConcurrency: concurrency, cacheBytes, windowMessages, windowBytes, gapHoldMs } = options;
+    this.context = {
+      backplane,
+      pages: new Pages({ history, pageSize, concurrency, cacheBytes }),
+      tops: new TopsLoader(history, clock),
+      clock,
+      limits: { windowMessages, windowBytes, aheadMax: AHEAD_MAX },
+      gapHoldMs,
+      metrics,
+      markForFlush: (channel) => flusher.mark(channel),
+      onEmpty: (channel) => this.drop(channel),
+      onError,
+    };
+    this.topsCheck = new TopsCheck({
+      history,
+      clock,
+      intervalMs: () => (backplane.isUp ? options.topsIntervalMs : options.topsIntervalDegradedMs),
+      channels: () => [...this.channels.keys()],
+      onTops: ({ epoch, tops }) => this.noteTops(epoch, tops),
+      onError,
+    });
+    const announce = (channel: string) => backplane.publishPresenceHint(channel);
+    this.presence = new PresenceHub({ store: options.presenceStore, clock, ttlMs: options.presenceTtlMs, announce });
+    metrics.observe('holdfast.tails', () => this.channels.size);
+    metrics.observe('holdfast.subscriptions', () => this.subscriptionCount);
+  }
+
+  get subscriptionCount(): number {
+    let count = 0;
+    for (const channel of this.channels.values()) count += channel.subscriptionCount;
+    return count;
+  }
+
+  /** Connects to the backplane and begins to check the history. */
+  async start(): Promise<void> {
+    await this.options.backplane.start({
+      onBatch: (channel, batch) => this.channels.get(channel)?.offer(batch),
+      onEvent: (channel, json) => this.channels.get(channel)?.deliverEvent(textFrame(json)),
+      onPresenceHint: (channel) => this.presence.changed(channel),
+      onUp: () => this.topsCheck.checkNow(),
+      onDown: () => this.topsCheck.checkNow(),
+    });
+    await this.topsCheck.start();
+  }
+
+  stop(): void {
+    this.topsCheck.stop();
+  }
+
+  /**
+   * Begins a subscription; `request.onPosition` is called before this resolves and before the first message.
+   * @throws AppError `unavailable` when the channel's position cannot be read
+   */
+  async subscribe(sink: Sink, request: SubscribeRequest): Promise<SubscriptionHandle> {
+    const channel = this.channelOf(request.channel);
+    const subscription = await channel.subscribe(sink, request);
+    return {
+      channel: request.channel,
+      resume: () => channel.resume(subscription),
+      close: () => channel.unsubscribe(subscription),
+    };
+  }
+
+  /** What this node has committed goes to its own tails and to the other nodes. */
+  committed(committed: readonly Committed[]): void {
+    for (const { channel, epoch, messages, traceparent } of committed) {
+      const newest = messages.at(-1);
+      if (!newest) continue;
+      const batch: Batch = {
+        epoch,
+        first: newest.offset - messages.length + 1,
+        count: messages.length,
+        createdAt: newest.createdAt,
+        traceparent,
+        body: Buffer.from(messages.map((message) => encodeMessage(channel, message)).join('\n')),
+      };
+      this.options.backplane.publish(channel, batch);
+      this.channels.get(channel)?.offer(batch);
+    }
+  }
+
+  /** Tells the other subscribers, here and on other nodes. May be dropped. */
+  publishTyping(typing: Typing, from: Sink): void {
+    const json = encodePush(typing);
+    this.options.backplane.publishEvent(typing.channel, json);
+    this.channels.get(typing.channel)?.deliverEvent(textFrame(json), from);
+  }
+
+  /** Makes `user` present until the result is called. Changes go to `listener`, beginning with everybody. */
+  joinPresence(channel: string, user: string, listener: PresenceListener): Promise<() => void> {
+    return this.presence.join(channel, user, listener);
+  }
+
+  private channelOf(name: string): Channel {
+    const existing = this.channels.get(name);
+    if (existing) return existing;
+    const channel = new Channel(name, this.context);
+    this.channels.set(name, channel);
+    return channel;
+  }
+
+  private drop(channel: Channel): void {
+    this.channels.delete(channel.name);
+    this.options.backplane.unsubscribe(channel.name);
+  }
+
+  private noteTops(epoch: string, tops: ReadonlyMap<string, number>): void {
+    if (this.epoch !== epoch) this.adoptEpoch(epoch);
+    for (const [name, top] of tops) this.channels.get(name)?.noteTop(epoch, top);
+  }
+
+  /** A new epoch concerns every channel, also those that have not grown. A tail that has it already is not moved. */
+  private adoptEpoch(epoch: string): void {
+    this.epoch = epoch;
+    for (const channel of this.channels.values()) channel.noteTop(epoch, 0);
+  }
+}

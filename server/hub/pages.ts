@@ -1,0 +1,119 @@
+/**
+ * Reads of the history for catch-up, shared: pages are aligned, so that 10,000 clients that recover the same channel
+ * from different positions need the same few reads; each page is read once at a time and kept for a while.
+ */
+import type { HistoryReader, Page } from '../history/types.ts';
+import { encodeMessage } from '../protocol/codec.ts';
+import { Segment } from './segment.ts';
+
+export interface PagesOptions {
+  readonly history: HistoryReader;
+  readonly pageSize: number;
+  /** Reads in flight; the rest waits in order. */
+  readonly concurrency: number;
+  readonly cacheBytes: number;
+}
+
+/** What lies after an offset. `segment` begins right after it; null: nothing there in this snapshot. */
+export interface PageAfter {
+  readonly epoch: string;
+  readonly top: number;
+  readonly segment: Segment | null;
+  /** Messages after the offset existed and are gone. */
+  readonly lost: boolean;
+}
+
+interface CachedPage {
+  readonly epoch: string;
+  readonly top: number;
+  readonly segment: Segment | null;
+}
+
+export class Pages {
+  private readonly options: PagesOptions;
+  private readonly inFlight = new Map<string, Promise<CachedPage>>();
+  /** In order of use, the oldest first. */
+  private readonly cache = new Map<string, CachedPage & { readonly segment: Segment }>();
+  private cachedBytes = 0;
+  private running = 0;
+  private readonly queue: (() => void)[] = [];
+
+  constructor(options: PagesOptions) {
+    this.options = options;
+  }
+
+  /**
+   * The messages after `offset`, up to the end of their page.
+   * @throws AppError `unavailable` when the history cannot be read
+   */
+  async after(channel: string, epoch: string, offset: number): Promise<PageAfter> {
+    const start = Math.floor(offset / this.options.pageSize) * this.options.pageSize;
+    const key = `${epoch} ${start} ${channel}`;
+    const cached = this.fromCache(key, offset);
+    if (cached) return cached;
+    let read = this.inFlight.get(key);
+    if (!read) {
+      read = this.limit(() => this.read(channel, start, key)).finally(() => this.inFlight.delete(key));
+      this.inFlight.set(key, read);
+    }
+    return pageAfter(await read, offset);
+  }
+
+  private fromCache(key: string, offset: number): PageAfter | undefined {
+    const page = this.cache.get(key);
+    if (!page || page.segment.first > offset + 1 || page.segment.last <= offset) return undefined;
+    this.cache.delete(key);
+    this.cache.set(key, page);
+    return pageAfter(page, offset);
+  }
+
+  private async read(channel: string, start: number, key: string): Promise<CachedPage> {
+    const page = await this.options.history.read(channel, { after: start, limit: this.options.pageSize });
+    const segment = toSegment(channel, page);
+    const result = { epoch: page.epoch, top: page.top, segment };
+    if (segment && key.startsWith(`${page.epoch} `)) this.remember(key, { ...result, segment });
+    return result;
+  }
+
+  private remember(key: string, page: CachedPage & { readonly segment: Segment }): void {
+    this.forget(key);
+    this.cache.set(key, page);
+    this.cachedBytes += page.segment.bytes.length;
+    for (const oldest of this.cache.keys()) {
+      if (this.cachedBytes <= this.options.cacheBytes) break;
+      this.forget(oldest);
+    }
+  }
+
+  private forget(key: string): void {
+    this.cachedBytes -= this.cache.get(key)?.segment.bytes.length ?? 0;
+    this.cache.delete(key);
+  }
+
+  private async limit<T>(run: () => Promise<T>): Promise<T> {
+    if (this.running >= this.options.concurrency) await new Promise<void>((resolve) => this.queue.push(resolve));
+    this.running++;
+    try {
+      return await run();
+    } finally {
+      this.running--;
+      this.queue.shift()?.();
+    }
+  }
+}
+
+function pageAfter(page: CachedPage, offset: number): PageAfter {
+  const { epoch, top, segment } = page;
+  const holds = segment !== null && segment.first <= offset + 1 && segment.last > offset;
+  if (holds) return { epoch, top, segment: segment.from(offset + 1), lost: false };
+  // Offsets have no holes: if the next message existed in this snapshot and is not in it, retention took it.
+  return { epoch, top, segment: null, lost: top > offset };
+}
+
+function toSegment(channel: string, page: Page): Segment | null {
+  const first = page.messages[0];
+  const last = page.messages.at(-1);
+  if (!first || !last) return null;
+  const body = Buffer.from(page.messages.map((message) => encodeMessage(channel, message)).join('\n'));
+  return Segment.fromBody(first.offset, page.messages.length, body, last.createdAt);
+}

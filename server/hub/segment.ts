@@ -1,0 +1,88 @@
+/**
+ * A run of consecutive messages of one channel, as the bytes that go to sockets. The unit that tails hold, pages are
+ * read as, and fan-out writes. Immutable; slices share memory.
+ */
+import { headerLength, writeHeader } from '../protocol/frame.ts';
+
+const NEWLINE = 0x0a;
+
+export class Segment {
+  /** Offset of the first message. */
+  readonly first: number;
+  /** WebSocket frames of all messages, concatenated. */
+  readonly bytes: Buffer;
+  /** Where each message's frame ends in `bytes`. */
+  private readonly ends: Uint32Array;
+  /** Time of the newest commit in it, milliseconds since 1970. */
+  readonly createdAt: number;
+  readonly traceparent: string | undefined;
+
+  constructor(first: number, bytes: Buffer, ends: Uint32Array, createdAt: number, traceparent?: string) {
+    this.first = first;
+    this.bytes = bytes;
+    this.ends = ends;
+    this.createdAt = createdAt;
+    this.traceparent = traceparent;
+  }
+
+  /**
+   * Frames the JSON texts in `body`, one per line.
+   * @throws RangeError when there are not `count` of them: the body is not what its header says
+   */
+  static fromBody(first: number, count: number, body: Buffer, createdAt: number, traceparent?: string): Segment {
+    const lines = new Uint32Array(count);
+    let size = 0;
+    let start = 0;
+    for (let i = 0; i < count; i++) {
+      const newline = i === count - 1 ? body.length : body.indexOf(NEWLINE, start);
+      if (newline < start) throw new RangeError(`expected ${count} messages, found ${i}`);
+      lines[i] = newline;
+      size += headerLength(newline - start) + (newline - start);
+      start = newline + 1;
+    }
+    const bytes = Buffer.allocUnsafeSlow(size);
+    const ends = new Uint32Array(count);
+    let at = 0;
+    start = 0;
+    for (let i = 0; i < count; i++) {
+      const end = lines[i] as number;
+      at = writeHeader(bytes, at, end - start);
+      at += body.copy(bytes, at, start, end);
+      ends[i] = at;
+      start = end + 1;
+    }
+    return new Segment(first, bytes, ends, createdAt, traceparent);
+  }
+
+  get count(): number {
+    return this.ends.length;
+  }
+
+  get last(): number {
+    return this.first + this.ends.length - 1;
+  }
+
+  /** The messages from `offset` on; `offset` must lie within. Shares memory. */
+  from(offset: number): Segment {
+    const skip = offset - this.first;
+    if (skip === 0) return this;
+    const begin = this.ends[skip - 1] as number;
+    const ends = this.ends.slice(skip).map((end) => end - begin);
+    return new Segment(offset, this.bytes.subarray(begin), ends, this.createdAt, this.traceparent);
+  }
+
+  /** The messages up to and including `offset`, which must lie within. Shares memory. */
+  upTo(offset: number): Segment {
+    if (offset === this.last) return this;
+    const count = offset - this.first + 1;
+    const ends = this.ends.subarray(0, count);
+    return new Segment(this.first, this.bytes.subarray(0, ends[count - 1]), ends, this.createdAt, this.traceparent);
+  }
+}
+
+/** The frames of consecutive segments in one buffer; of a single one, its own. */
+export function joinBytes(segments: readonly Segment[]): Buffer {
+  return segments.length === 1
+    ? (segments[0] as Segment).bytes
+    : Buffer.concat(segments.map((segment) => segment.bytes));
+}

@@ -1,0 +1,221 @@
+/** Composition root: builds the parts of one node from its settings and wires them. No logic of its own. */
+import type { FastifyInstance } from 'fastify';
+import { type Authenticator, createAuthenticator } from './auth/authenticator.ts';
+import { deriveTicketSecret, Tickets } from './auth/tickets.ts';
+import { createTokenVerifier } from './auth/tokens.ts';
+import { createNoBackplane, NO_PRESENCE_STORE } from './backplane/none.ts';
+import { RedisBackplane } from './backplane/redis.ts';
+import { createRedis } from './backplane/redis-connection.ts';
+import { createOnceStore, createPresenceStore } from './backplane/redis-stores.ts';
+import type { Backplane, OnceStore, PresenceStore } from './backplane/types.ts';
+import type { Config } from './config.ts';
+import { Gateway } from './gateway/gateway.ts';
+import { PgHistory } from './history/history.ts';
+import { prepareHistory } from './history/prepare.ts';
+import { createHttpApp } from './http/app.ts';
+import type { Readiness } from './http/health.ts';
+import { Hub } from './hub/hub.ts';
+import { createErrorLog, type Logger } from './logger.ts';
+import { createPublisher, type Publisher } from './publish/publisher.ts';
+import { UserLimits } from './publish/user-limits.ts';
+import type { Metrics } from './telemetry/metrics.ts';
+import { startTelemetry } from './telemetry/start.ts';
+import { VERSION } from './version.ts';
+
+export interface RunningNode {
+  readonly port: number;
+  readonly metricsPort: number;
+  /** Leaves service in order: connections first, then what they need. Bounded by DRAIN_TIMEOUT_MS and a little more. */
+  stop(): Promise<void>;
+}
+
+/** What carries messages and state between nodes. */
+interface Shared {
+  readonly backplane: Backplane;
+  readonly presenceStore: PresenceStore;
+  readonly once: OnceStore | undefined;
+}
+
+type OnError = (message: string, error: unknown) => void;
+
+/**
+ * Starts a node; resolves when it serves.
+ * @throws Error when Postgres is not reachable in time, a migration fails, or a port is taken
+ */
+export async function startNode(config: Config, nodeId: string, log: Logger): Promise<RunningNode> {
+  const onError = createErrorLog(log);
+  await prepareHistory({
+    url: config.DATABASE_URL,
+    timeoutMs: config.START_TIMEOUT_MS,
+    partitionDaysAhead: config.HISTORY_PARTITION_DAYS_AHEAD,
+    log: (message) => log.info(message),
+  });
+  const telemetry = await startTelemetry({
+    nodeId,
+    version: VERSION,
+    host: config.HOST,
+    metricsPort: config.METRICS_PORT,
+    otlpEndpoint: config.OTEL_EXPORTER_OTLP_ENDPOINT,
+    sampleRatio: config.TRACE_SAMPLE_RATIO,
+  });
+  const { metrics } = telemetry;
+  const history = createHistory(config, metrics, onError);
+  const shared = createShared(config, nodeId, metrics, onError);
+  const hub = createHub(config, history, shared, metrics, onError);
+  history.onCommitted = (committed) => hub.committed(committed);
+  const authenticator = createAuth(config, shared, metrics);
+  const userLimits = new UserLimits(config.MAX_CONNECTIONS_PER_USER, config.PUBLISH_RATE_PER_USER);
+  const publisher = createPublisher(history, userLimits, metrics);
+  const gateway = createGateway(config, { nodeId, hub, authenticator, publisher, userLimits, metrics, onError });
+  const app = await createHttpApp({
+    nodeId,
+    version: VERSION,
+    authenticator,
+    publisher,
+    history,
+    metrics,
+    log,
+    maxPayloadBytes: config.MAX_PAYLOAD_BYTES,
+    allowedOrigins: config.ALLOWED_ORIGINS,
+    demoPage: config.DEMO_PAGE,
+    readiness: () => readinessOf(config, gateway, history, shared.backplane),
+  });
+  await hub.start();
+  gateway.attach(app.server);
+  const port = await listen(app, config);
+
+  const stop = async () => {
+    await gateway.drain();
+    gateway.stop();
+    await app.close();
+    hub.stop();
+    await shared.backplane.close();
+    await history.close();
+    await telemetry.stop();
+  };
+  return { port, metricsPort: telemetry.port, stop };
+}
+
+async function listen(app: FastifyInstance, config: Config): Promise<number> {
+  await app.listen({ port: config.PORT, host: config.HOST });
+  const address = app.server.address();
+  return typeof address === 'object' && address ? address.port : config.PORT;
+}
+
+function createHistory(config: Config, metrics: Metrics, onError: OnError): PgHistory {
+  return new PgHistory({
+    url: config.DATABASE_URL,
+    poolMax: config.PG_POOL_MAX,
+    connectTimeoutMs: config.PG_CONNECT_TIMEOUT_MS,
+    statementTimeoutMs: config.PG_STATEMENT_TIMEOUT_MS,
+    lanes: config.HISTORY_LANES,
+    batchMax: config.HISTORY_BATCH_MAX,
+    queueMax: config.HISTORY_QUEUE_MAX,
+    partitionDaysAhead: config.HISTORY_PARTITION_DAYS_AHEAD,
+    metrics,
+    onError,
+  });
+}
+
+function createShared(config: Config, nodeId: string, metrics: Metrics, onError: OnError): Shared {
+  if (!config.REDIS_URL) {
+    const backplane = createNoBackplane();
+    metrics.observe('holdfast.backplane.up', () => 0);
+    return { backplane, presenceStore: NO_PRESENCE_STORE, once: undefined };
+  }
+  const connect = (name: string) =>
+    createRedis({
+      url: config.REDIS_URL,
+      timeoutMs: config.REDIS_TIMEOUT_MS,
+      name: `holdfast-${name}-${nodeId}`,
+      onError: (error) => onError(`Redis (${name}) is not reachable.`, error),
+    });
+  const commands = connect('commands');
+  const subscriber = connect('subscriber');
+  const prefix = config.REDIS_PREFIX;
+  return {
+    backplane: new RedisBackplane({ commands, subscriber, prefix, nodeId, metrics }),
+    presenceStore: createPresenceStore(commands, prefix, nodeId),
+    once: createOnceStore(commands, prefix),
+  };
+}
+
+function createHub(
+  config: Config,
+  history: PgHistory,
+  { backplane, presenceStore }: Shared,
+  metrics: Metrics,
+  onError: OnError,
+): Hub {
+  return new Hub({
+    history,
+    backplane,
+    presenceStore,
+    metrics,
+    windowMessages: config.TAIL_WINDOW_MESSAGES,
+    windowBytes: config.TAIL_WINDOW_BYTES,
+    pageSize: config.HISTORY_PAGE_SIZE,
+    readConcurrency: config.HISTORY_READ_CONCURRENCY,
+    cacheBytes: config.HISTORY_CACHE_BYTES,
+    gapHoldMs: config.GAP_HOLD_MS,
+    topsIntervalMs: config.TOPS_INTERVAL_MS,
+    topsIntervalDegradedMs: config.TOPS_INTERVAL_DEGRADED_MS,
+    flushIntervalMaxMs: config.FLUSH_INTERVAL_MAX_MS,
+    presenceTtlMs: config.PRESENCE_TTL_MS,
+    onError,
+  });
+}
+
+function createAuth(config: Config, { once }: Shared, metrics: Metrics): Authenticator {
+  const verify = createTokenVerifier({
+    secret: config.AUTH_JWT_SECRET,
+    jwksUrl: config.AUTH_JWKS_URL,
+    issuer: config.AUTH_ISSUER,
+    audience: config.AUTH_AUDIENCE,
+  });
+  const secret = config.AUTH_TICKET_SECRET || deriveTicketSecret(config.AUTH_JWT_SECRET);
+  return createAuthenticator(verify, new Tickets({ secret, once }), metrics);
+}
+
+interface GatewayParts {
+  readonly nodeId: string;
+  readonly hub: Hub;
+  readonly authenticator: Authenticator;
+  readonly publisher: Publisher;
+  readonly userLimits: UserLimits;
+  readonly metrics: Metrics;
+  readonly onError: OnError;
+}
+
+function createGateway(config: Config, parts: GatewayParts): Gateway {
+  return new Gateway({
+    session: {
+      ...parts,
+      authTimeoutMs: config.AUTH_TIMEOUT_MS,
+      commandRate: config.COMMAND_RATE,
+      maxSubscriptions: config.MAX_SUBSCRIPTIONS,
+      maxInFlightPublishes: config.MAX_IN_FLIGHT_PUBLISHES,
+      maxPayloadBytes: config.MAX_PAYLOAD_BYTES,
+      heartbeatIntervalMs: config.HEARTBEAT_INTERVAL_MS,
+      heartbeatTimeoutMs: config.HEARTBEAT_TIMEOUT_MS,
+    },
+    allowedOrigins: config.ALLOWED_ORIGINS,
+    maxConnections: config.MAX_CONNECTIONS,
+    acceptRate: config.ACCEPT_RATE,
+    allowQueryToken: config.AUTH_QUERY_TOKEN,
+    highWaterBytes: config.SEND_HIGH_WATER_BYTES,
+    slowConsumerMaxMs: config.SLOW_CONSUMER_MAX_MS,
+    drainRate: config.DRAIN_RATE,
+    drainTimeoutMs: config.DRAIN_TIMEOUT_MS,
+  });
+}
+
+function readinessOf(config: Config, gateway: Gateway, history: PgHistory, backplane: Backplane): Readiness {
+  return {
+    draining: gateway.isDraining,
+    full: gateway.isFull,
+    connections: gateway.connectionCount,
+    postgres: history.isReachable ? 'ok' : 'unreachable',
+    redis: !config.REDIS_URL ? 'none' : backplane.isUp ? 'ok' : 'unreachable',
+  };
+}

@@ -1,0 +1,34 @@
+/** WebSocket text frames as a server sends them (RFC 6455 §5.2: FIN set, not masked, not compressed). Pure. */
+
+const TEXT_FINAL = 0x81;
+
+/** Bytes of the frame header for a payload of this many bytes. */
+export function headerLength(payloadLength: number): number {
+  if (payloadLength < 126) return 2;
+  return payloadLength < 65_536 ? 4 : 10;
+}
+
+/** Writes the header of a text frame at `at` and returns where its payload begins. */
+export function writeHeader(target: Buffer, at: number, payloadLength: number): number {
+  target[at] = TEXT_FINAL;
+  if (payloadLength < 126) {
+    target[at + 1] = payloadLength;
+    return at + 2;
+  }
+  if (payloadLength < 65_536) {
+    target[at + 1] = 126;
+    target.writeUInt16BE(payloadLength, at + 2);
+    return at + 4;
+  }
+  target[at + 1] = 127;
+  target.writeBigUInt64BE(BigInt(payloadLength), at + 2);
+  return at + 10;
+}
+
+/** A whole text frame. */
+export function textFrame(text: string): Buffer {
+  const length = Buffer.byteLength(text);
+  const frame = Buffer.allocUnsafe(headerLength(length) + length);
+  frame.write(text, writeHeader(frame, 0, length));
+  return frame;
+}

@@ -1,0 +1,66 @@
+/** Publishing, the same for WebSocket and HTTP: rate of the user, JSON text of the data, append, metrics, span. Permission is the caller's. */
+import { AppError } from '../errors.ts';
+import type { Appended, HistoryWriter } from '../history/types.ts';
+import type { Metrics } from '../telemetry/metrics.ts';
+import { startPublish } from '../telemetry/tracing.ts';
+import type { UserLimits } from './user-limits.ts';
+
+export interface PublishRequest {
+  readonly channel: string;
+  /** Any JSON value. */
+  readonly data: unknown;
+  readonly clientMsgId?: string | undefined;
+  readonly traceparent?: string | undefined;
+}
+
+export interface Publisher {
+  /** Resolves after the commit. @throws AppError `rate_limited`, `bad_request`, `unavailable`, `overloaded` */
+  publish(via: 'ws' | 'http', user: string, request: PublishRequest): Promise<Appended>;
+}
+
+export function createPublisher(history: HistoryWriter, userLimits: UserLimits, metrics: Metrics): Publisher {
+  const append = async (user: string, request: PublishRequest): Promise<Appended> => {
+    userLimits.requirePublishRate(user);
+    const { channel, clientMsgId } = request;
+    const data = toJson(request.data);
+    const span = startPublish(channel, request.traceparent);
+    if (!span) return history.append({ channel, sender: user, data, clientMsgId });
+    try {
+      const appended = await history.append({
+        channel,
+        sender: user,
+        data,
+        clientMsgId,
+        traceparent: span.traceparent,
+      });
+      span.end();
+      return appended;
+    } catch (error) {
+      span.end(error);
+      throw error;
+    }
+  };
+  return {
+    async publish(via, user, request) {
+      const begin = performance.now();
+      try {
+        const appended = await append(user, request);
+        metrics.record('holdfast.publish.duration.seconds', (performance.now() - begin) / 1000, { via });
+        metrics.add('holdfast.publishes', 1, { via, result: appended.duplicate ? 'duplicate' : 'stored' });
+        return appended;
+      } catch (error) {
+        metrics.add('holdfast.publishes', 1, { via, result: 'failed' });
+        throw error;
+      }
+    },
+  };
+}
+
+function toJson(data: unknown): string {
+  try {
+    return JSON.stringify(data);
+  } catch (error) {
+    // What was parsed can fail to be written for one reason only: JSON.stringify recurses, JSON.parse does not.
+    throw new AppError('bad_request', 'data is nested too deeply.', { cause: error });
+  }
+}
