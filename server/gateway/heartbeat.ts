@@ -37,7 +37,6 @@ export class Heartbeat<T extends Beating> {
 
   /** Adds a connection; its slot, in turn, spreads the pings evenly. The result removes it. */
   add(connection: T): () => void {
-    // A first ping comes no sooner than all others: the handshake itself was a sign of life.
     const slot = this.slots[this.next] as Set<T>;
     this.next = (this.next + 1) % this.slots.length;
     connection.alive = true;

@@ -51,6 +51,7 @@ export class Channel {
   private tail: Tail | undefined;
   private opening: Promise<void> | undefined;
   private early: Batch[] = [];
+  private earlyTop: ChannelTop | undefined;
   private readonly live = new Set<Subscription>();
   private readonly behind = new Set<Subscription>();
   /** Subscribers that have been promised a place but have none yet; they keep the channel open. */
@@ -115,9 +116,18 @@ export class Channel {
     this.act('hold');
   }
 
+  /** The history's epoch was seen by a check. */
+  noteEpoch(epoch: string): void {
+    if (this.tail && this.tail.epoch !== epoch) this.suspectEpoch();
+  }
+
   /** The history's top was seen by a check. */
   noteTop(epoch: string, top: number): void {
-    if (!this.tail) return;
+    if (!this.tail) {
+      // The position being read may be older than this check, and the check will not name these messages again.
+      if (this.earlyTop?.epoch !== epoch || top > this.earlyTop.top) this.earlyTop = { epoch, top };
+      return;
+    }
     if (epoch !== this.tail.epoch) {
       this.suspectEpoch();
       return;
@@ -189,6 +199,8 @@ export class Channel {
     const early = this.early;
     this.early = [];
     for (const batch of early) this.offer(batch);
+    if (this.earlyTop) this.noteTop(this.earlyTop.epoch, this.earlyTop.top);
+    this.earlyTop = undefined;
   }
 
   private async locate(recover: Position): Promise<Placement> {
@@ -269,7 +281,7 @@ export class Channel {
     this.adopt(top);
   }
 
-  /** An epoch was named that is not this tail's: look, unless a look is under way. */
+  /** An epoch was named that is not this tail's: look, unless a look is under way. The next check of the hub asks again. */
   private suspectEpoch(): void {
     if (this.suspecting) return;
     this.suspecting = true;

@@ -42,7 +42,6 @@ export class Hub {
   private readonly context: ChannelContext;
   private readonly topsCheck: TopsCheck;
   private readonly presence: PresenceHub;
-  private epoch = '';
 
   constructor(options: HubOptions) {
     this.options = options;
@@ -161,13 +160,8 @@ export class Hub {
   }
 
   private noteTops(epoch: string, tops: ReadonlyMap<string, number>): void {
-    if (this.epoch !== epoch) this.adoptEpoch(epoch);
+    // A new epoch concerns every channel, also those that have not grown; and at every check, for one that was busy before.
+    for (const channel of this.channels.values()) channel.noteEpoch(epoch);
     for (const [name, top] of tops) this.channels.get(name)?.noteTop(epoch, top);
-  }
-
-  /** A new epoch concerns every channel, also those that have not grown. A tail that has it already is not moved. */
-  private adoptEpoch(epoch: string): void {
-    this.epoch = epoch;
-    for (const channel of this.channels.values()) channel.noteTop(epoch, 0);
   }
 }

@@ -24,6 +24,7 @@ const CHUNK = 1_000;
 export class TopsCheck {
   private readonly options: TopsCheckOptions;
   private cursor: string | null = null;
+  private epoch = '';
   private cursorAt = Number.NEGATIVE_INFINITY;
   private checking: Promise<void> | undefined;
   private again = false;
@@ -73,7 +74,9 @@ export class TopsCheck {
     const now = clock.now();
     const stale = now - this.cursorAt > CURSOR_MAX_AGE_MS;
     const recent = await history.topsSince(stale ? null : this.cursor);
-    if (stale) await this.lookExactly();
+    // In another epoch the old cursor may lie in the future: a restored database counts its transactions from the backup on.
+    if (stale || recent.epoch !== this.epoch) await this.lookExactly();
+    this.epoch = recent.epoch;
     this.cursor = recent.cursor;
     this.cursorAt = now;
     onTops(recent);
