@@ -2,6 +2,7 @@
 import type { FastifyInstance } from 'fastify';
 import { type Authenticator, createAuthenticator } from './auth/authenticator.ts';
 import { deriveTicketSecret, Tickets } from './auth/tickets.ts';
+import { cacheVerified } from './auth/token-cache.ts';
 import { createTokenVerifier } from './auth/tokens.ts';
 import { createNoBackplane, NO_PRESENCE_STORE } from './backplane/none.ts';
 import { RedisBackplane } from './backplane/redis.ts';
@@ -167,12 +168,14 @@ function createHub(
 }
 
 function createAuth(config: Config, { once }: Shared, metrics: Metrics): Authenticator {
-  const verify = createTokenVerifier({
-    secret: config.AUTH_JWT_SECRET,
-    jwksUrl: config.AUTH_JWKS_URL,
-    issuer: config.AUTH_ISSUER,
-    audience: config.AUTH_AUDIENCE,
-  });
+  const verify = cacheVerified(
+    createTokenVerifier({
+      secret: config.AUTH_JWT_SECRET,
+      jwksUrl: config.AUTH_JWKS_URL,
+      issuer: config.AUTH_ISSUER,
+      audience: config.AUTH_AUDIENCE,
+    }),
+  );
   const secret = config.AUTH_TICKET_SECRET || deriveTicketSecret(config.AUTH_JWT_SECRET);
   return createAuthenticator(verify, new Tickets({ secret, once }), metrics);
 }

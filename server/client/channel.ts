@@ -1,0 +1,214 @@
+/**
+ * One subscription at work: runs the state machine against a connection, retries, and calls the application.
+ * Never reads a socket and never decides what a frame means: the first is `session.ts`, the second `subscription.ts`.
+ */
+import type {
+  Command,
+  ErrorPush,
+  Message,
+  Position,
+  Presence,
+  Subscribed,
+  Typing,
+  Unsubscribed,
+} from '../protocol/messages.ts';
+import type { Backoff } from './backoff.ts';
+import { guarded } from './emitter.ts';
+import { fromWire, type HoldfastError } from './errors.ts';
+import { type Next, SubscriptionMachine } from './subscription.ts';
+import type { Subscription, SubscriptionHandlers, SubscriptionStats } from './types.ts';
+import { TypingDebounce } from './typing.ts';
+
+/** The pushes that belong to a subscription. */
+export type ChannelFrame = Subscribed | Unsubscribed | Message | Typing | Presence;
+
+/** What a subscription needs of its client. */
+export interface ChannelHost {
+  /** Sends when connected; answers whether it did. */
+  send(command: Command): boolean;
+  nextId(): string;
+  /** A fresh series of waits. */
+  backoff(): Backoff;
+  report(error: HoldfastError): void;
+  /** The subscription has ended: forget it. */
+  ended(subscription: ChannelSubscription): void;
+}
+
+/** The `Subscription` that applications hold. */
+export class ChannelSubscription implements Subscription {
+  readonly channel: string;
+  readonly #host: ChannelHost;
+  readonly #handlers: SubscriptionHandlers;
+  readonly #machine: SubscriptionMachine;
+  readonly #backoff: Backoff;
+  readonly #typing: TypingDebounce;
+  readonly #present = new Set<string>();
+  readonly #report = (error: HoldfastError): void => this.#host.report(error);
+  #wantsPresence = false;
+  #presenceId: string | null = null;
+  /** Offset at the last gap: a second gap at the same place waits before it asks again. */
+  #gapAt: number | null = null;
+  #retry: ReturnType<typeof setTimeout> | undefined;
+  #presenceRetry: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(host: ChannelHost, channel: string, handlers: SubscriptionHandlers) {
+    this.channel = channel;
+    this.#host = host;
+    this.#handlers = handlers;
+    this.#machine = new SubscriptionMachine(channel, handlers.recover ?? null);
+    this.#backoff = host.backoff();
+    this.#typing = new TypingDebounce((type) => this.#machine.phase === 'live' && host.send({ type, channel }));
+  }
+
+  get position(): Position | null {
+    return this.#machine.position;
+  }
+
+  get stats(): Readonly<SubscriptionStats> {
+    return this.#machine.stats;
+  }
+
+  unsubscribe(): void {
+    if (this.#machine.phase === 'ended') return;
+    const { onServer } = this.#machine;
+    this.#typing.stop();
+    this.#end();
+    if (onServer) this.#host.send({ type: 'unsubscribe', channel: this.channel });
+  }
+
+  typing(): void {
+    if (this.#machine.phase !== 'ended') this.#typing.typing();
+  }
+
+  stopTyping(): void {
+    this.#typing.stop();
+  }
+
+  presence(): void {
+    this.#wantsPresence = true;
+    if (this.#machine.phase === 'live') this.#askPresence();
+  }
+
+  /** The client is connected, or it is time to try again: asks for the channel. */
+  ask(): void {
+    clearTimeout(this.#retry);
+    this.#presenceId = null;
+    const command = this.#machine.ask(this.#host.nextId());
+    if (command) this.#host.send(command);
+  }
+
+  /** The connection is gone. */
+  down(): void {
+    clearTimeout(this.#retry);
+    clearTimeout(this.#presenceRetry);
+    this.#machine.down();
+    this.#typing.reset();
+    this.#presenceId = null;
+  }
+
+  onFrame(frame: ChannelFrame): void {
+    if (frame.type === 'message') this.#onMessage(frame);
+    else if (frame.type === 'subscribed') this.#onSubscribed(frame);
+    else if (frame.type === 'unsubscribed') this.#proceed(this.#machine.unsubscribed(frame));
+    else if (frame.type === 'typing') this.#onTyping(frame);
+    else this.#onPresence(frame);
+  }
+
+  #onSubscribed(frame: Subscribed): void {
+    const verdict = this.#machine.subscribed(frame);
+    if (!verdict) return;
+    this.#backoff.reset();
+    // The loss comes first: the application can clear what it holds before anything new arrives.
+    if (verdict.loss) guarded(this.#handlers.onLost, verdict.loss, this.#report);
+    guarded(this.#handlers.onSubscribed, verdict.info, this.#report);
+    if (this.#wantsPresence) this.#askPresence();
+  }
+
+  #onMessage(frame: Message): void {
+    const verdict = this.#machine.message(frame);
+    if (verdict === 'deliver') guarded(this.#handlers.onMessage, frame, this.#report);
+    else if (verdict === 'gap') this.#recoverGap();
+  }
+
+  #onTyping(frame: Typing): void {
+    if (this.#machine.phase !== 'live') return;
+    guarded(this.#handlers.onTyping, { channel: this.channel, user: frame.user, typing: frame.typing }, this.#report);
+  }
+
+  #onPresence(frame: Presence): void {
+    if (this.#machine.phase !== 'live') return;
+    const before = new Set(this.#present);
+    if (frame.users) this.#present.clear();
+    for (const user of frame.users ?? []) this.#present.add(user);
+    for (const user of frame.joined ?? []) this.#present.add(user);
+    for (const user of frame.left ?? []) this.#present.delete(user);
+    const users = [...this.#present].sort();
+    const joined = users.filter((user) => !before.has(user));
+    const left = [...before].filter((user) => !this.#present.has(user));
+    const partial = frame.partial === true;
+    guarded(this.#handlers.onPresence, { channel: this.channel, users, joined, left, partial }, this.#report);
+  }
+
+  /** Answers whether the error was this subscription's. */
+  onError(frame: ErrorPush): boolean {
+    const error = fromWire(frame, { channel: this.channel });
+    if (frame.id !== undefined && frame.id === this.#presenceId) return this.#presenceRefused(error);
+    const next = this.#machine.refused(frame.id, frame.code, error.temporary);
+    if (next === 'ignore') return false;
+    if (next !== 'ask') this.#report(error);
+    this.#proceed(next, error);
+    return true;
+  }
+
+  #proceed(next: Next, error?: HoldfastError): void {
+    if (next === 'ask') this.ask();
+    else if (next === 'later') this.#askLater(error?.retryAfterMs);
+    else if (next === 'fail' && error) this.#fail(error);
+  }
+
+  #recoverGap(): void {
+    const offset = this.position?.offset ?? 0;
+    // Once at once; again at the same place means that asking does not help, so it is paced.
+    if (this.#gapAt === offset) {
+      this.#machine.pause();
+      this.#askLater();
+    } else this.ask();
+    this.#gapAt = offset;
+  }
+
+  #askLater(retryAfterMs = 0): void {
+    clearTimeout(this.#retry);
+    this.#retry = setTimeout(() => this.ask(), this.#backoff.next(retryAfterMs));
+  }
+
+  /** Once per subscription of a connection: the server refuses to let a user in twice. */
+  #askPresence(): void {
+    if (this.#presenceId !== null) return;
+    this.#presenceId = this.#host.nextId();
+    this.#host.send({ type: 'presence', id: this.#presenceId, channel: this.channel });
+  }
+
+  #presenceRefused(error: HoldfastError): true {
+    this.#report(error);
+    if (!error.temporary) this.#wantsPresence = false;
+    else {
+      clearTimeout(this.#presenceRetry);
+      this.#presenceRetry = setTimeout(() => {
+        this.#presenceId = null;
+        if (this.#machine.phase === 'live') this.#askPresence();
+      }, this.#backoff.next(error.retryAfterMs));
+    }
+    return true;
+  }
+
+  #fail(error: HoldfastError): void {
+    this.#end();
+    guarded(this.#handlers.onError, error, this.#report);
+  }
+
+  #end(): void {
+    this.down();
+    this.#machine.end();
+    this.#host.ended(this);
+  }
+}

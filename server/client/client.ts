@@ -1,0 +1,195 @@
+/**
+ * The client that applications hold: puts session, subscriptions and publisher together, and gives each frame to the one
+ * it is for. Owns the registry of subscriptions and the ids of commands. Never times, retries or judges anything itself.
+ */
+import type { Command, ErrorPush, Json, Push, Welcome } from '../protocol/messages.ts';
+import { Backoff } from './backoff.ts';
+import { type ChannelHost, ChannelSubscription } from './channel.ts';
+import { encode } from './connection.ts';
+import { Emitter } from './emitter.ts';
+import { fromWire, HoldfastError } from './errors.ts';
+import { Publisher } from './publisher.ts';
+import { Session } from './session.ts';
+import { TokenSource } from './tokens.ts';
+import type {
+  ClientEvents,
+  ClientOptions,
+  ClientState,
+  Fetch,
+  HoldfastClient,
+  PublishResult,
+  Subscription,
+  SubscriptionHandlers,
+  WebSocketConstructor,
+} from './types.ts';
+
+/** What a platform brings when the options do not. */
+export interface Platform {
+  WebSocket: WebSocketConstructor;
+  fetch: Fetch;
+}
+
+/** Publishes retry sooner than connections: a node that answers is there. */
+const PUBLISH_BACKOFF = { baseMs: 200, maxMs: 5_000 };
+
+export class Client implements HoldfastClient {
+  readonly #events: Emitter<ClientEvents>;
+  readonly #session: Session;
+  readonly #publisher: Publisher;
+  readonly #host: ChannelHost;
+  readonly #subscriptions = new Map<string, ChannelSubscription>();
+  /** Calls of `connect()` that wait for `welcome`. */
+  #waiting: { resolve(welcome: Welcome): void; reject(error: HoldfastError): void }[] = [];
+  #lastId = 0;
+  #reporting = false;
+
+  constructor(options: ClientOptions, platform: Platform) {
+    const { random = Math.random, connectTimeoutMs = 10_000 } = options;
+    this.#events = new Emitter<ClientEvents>((error) => this.#report(error));
+    const nextId = (): string => `c${++this.#lastId}`;
+    const send = (frame: string): boolean => this.#session.send(frame);
+    this.#session = new Session(
+      {
+        access: {
+          url: options.url,
+          auth: options.auth ?? 'ticket',
+          affinity: options.affinity,
+          fetch: options.fetch ?? platform.fetch,
+          timeoutMs: connectTimeoutMs,
+        },
+        tokens: new TokenSource(options.token),
+        WebSocket: options.WebSocket ?? platform.WebSocket,
+        openTimeoutMs: connectTimeoutMs,
+        backoff: new Backoff(options.backoff, random),
+        random,
+      },
+      {
+        onState: (state) => this.#events.emit('state', state),
+        onWelcome: (welcome) => this.#up(welcome),
+        onFrame: (frame) => this.#route(frame),
+        onDown: () => this.#down(),
+        onError: (error) => this.#report(error),
+        onGaveUp: (error) => this.#stopped(error),
+      },
+    );
+    this.#publisher = new Publisher({
+      timeoutMs: options.publishTimeoutMs ?? 30_000,
+      maxQueued: options.maxQueuedPublishes ?? 10_000,
+      maxInFlight: options.maxInFlightPublishes ?? 256,
+      send,
+      nextId,
+      nextKey: keySeries(),
+      backoff: new Backoff(PUBLISH_BACKOFF, random),
+    });
+    this.#host = {
+      send: (command: Command) => send(encode(command)),
+      nextId,
+      backoff: () => new Backoff(options.backoff, random),
+      report: (error) => this.#report(error),
+      ended: (subscription) => {
+        if (this.#subscriptions.get(subscription.channel) === subscription)
+          this.#subscriptions.delete(subscription.channel);
+      },
+    };
+  }
+
+  get state(): ClientState {
+    return this.#session.state;
+  }
+
+  get welcome(): Welcome | null {
+    return this.#session.welcome;
+  }
+
+  connect(): Promise<Welcome> {
+    const { welcome } = this.#session;
+    if (welcome) return Promise.resolve(welcome);
+    return new Promise((resolve, reject) => {
+      this.#waiting.push({ resolve, reject });
+      this.#session.start();
+    });
+  }
+
+  close(): void {
+    if (this.state === 'closed') return;
+    this.#session.stop();
+    this.#stopped();
+  }
+
+  on<K extends keyof ClientEvents>(event: K, listener: (value: ClientEvents[K]) => unknown): () => void {
+    return this.#events.on(event, listener);
+  }
+
+  subscribe(channel: string, handlers: SubscriptionHandlers): Subscription {
+    if (this.#subscriptions.has(channel))
+      throw new HoldfastError('already_subscribed', `This client follows ${channel} already.`, { channel });
+    const subscription = new ChannelSubscription(this.#host, channel, handlers);
+    this.#subscriptions.set(channel, subscription);
+    if (this.state === 'connected') subscription.ask();
+    return subscription;
+  }
+
+  publish(channel: string, data: Json, options: { clientMsgId?: string } = {}): Promise<PublishResult> {
+    if (this.state === 'closed') {
+      const { clientMsgId } = options;
+      return Promise.reject(new HoldfastError('closed', 'The client is closed.', { channel, clientMsgId }));
+    }
+    return this.#publisher.publish(channel, data, options.clientMsgId);
+  }
+
+  #up(welcome: Welcome): void {
+    for (const { resolve } of this.#waiting.splice(0)) resolve(welcome);
+    this.#events.emit('welcome', welcome);
+    // A listener may have closed the client.
+    if (this.#session.welcome !== welcome) return;
+    for (const subscription of this.#subscriptions.values()) subscription.ask();
+    this.#publisher.connected(welcome.max_payload_bytes);
+  }
+
+  #down(): void {
+    this.#publisher.disconnected();
+    for (const subscription of this.#subscriptions.values()) subscription.down();
+  }
+
+  #route(frame: Push): void {
+    if (frame.type === 'ack') this.#publisher.onAck(frame);
+    else if (frame.type === 'error') this.#routeError(frame);
+    else if ('channel' in frame) this.#subscriptions.get(frame.channel)?.onFrame(frame);
+  }
+
+  #routeError(frame: ErrorPush): void {
+    if (this.#publisher.onError(frame)) return;
+    for (const subscription of this.#subscriptions.values()) if (subscription.onError(frame)) return;
+    this.#report(fromWire(frame, { channel: frame.channel }));
+  }
+
+  /** The session is over, for `error` or because the application closed it. */
+  #stopped(error?: HoldfastError): void {
+    const reason = error ?? new HoldfastError('closed', 'The client was closed.');
+    this.#publisher.close(reason);
+    for (const { reject } of this.#waiting.splice(0)) reject(reason);
+    if (error) this.#report(error);
+    this.#events.emit('closed', error ? { error } : {});
+  }
+
+  #report(error: HoldfastError): void {
+    // An `error` listener that throws is reported here too; it must not be called for its own failure.
+    if (this.#reporting) {
+      console.error(error);
+      return;
+    }
+    this.#reporting = true;
+    this.#events.emit('error', error);
+    this.#reporting = false;
+  }
+}
+
+/** Idempotency keys of one client: a random part, for uniqueness among all clients, and a count. */
+function keySeries(): () => string {
+  // Not randomUUID(): browsers have it in secure contexts only.
+  const random = [...crypto.getRandomValues(new Uint8Array(16))]
+    .map((byte) => byte.toString(16).padStart(2, '0'))
+    .join('');
+  let count = 0;
+  return () => `${random}-${++count}`;
+}

@@ -1,0 +1,268 @@
+// One pane: a client of its own, what it was given, and the drawing of it. Draws at most once per frame, whatever the
+// rate. All text goes through textContent. Never counts for the verdict: that is tally.js.
+import { createClient } from './client.js';
+import { percentile } from './tally.js';
+
+const MESSAGES_SHOWN = 100;
+const LATENCIES_KEPT = 200;
+/** A stop may be lost, so a typing user is forgotten after this long, in milliseconds. */
+const TYPING_SHOWN_MS = 4_000;
+
+/** A WebSocket class that remembers its newest instance, so that the page can drop it behind the client's back. */
+function tappedWebSocket() {
+  return class extends WebSocket {
+    static newest = null;
+
+    constructor(...args) {
+      super(...args);
+      new.target.newest = this;
+    }
+  };
+}
+
+export class Pane {
+  name;
+  url;
+  token;
+  client = null;
+  subscription = null;
+  channel = '';
+  hooks;
+  latencies = [];
+  #slots = {};
+  #socket = tappedWebSocket();
+  #unshown = [];
+  #typing = new Map();
+  #present = '–';
+  #received = 0;
+  #epoch = null;
+  #drawing = false;
+
+  /** @param hooks onMessage(pane, message), onBegin(pane, offset), onLost(pane, offset, sameEpoch), onSend(pane, text, how), onState(pane) */
+  constructor(name, root, hooks) {
+    this.name = name;
+    this.hooks = hooks;
+    root.append(document.getElementById('pane-template').content.cloneNode(true));
+    for (const element of root.querySelectorAll('[data-slot]')) this.#slots[element.dataset.slot] = element;
+    const { send, text, drop, toggle } = this.#slots;
+    this.#slots.name.textContent = name;
+    text.setAttribute('aria-label', `Message from pane ${name}`);
+    for (const button of root.querySelectorAll('button'))
+      button.setAttribute('aria-label', `${button.textContent}, pane ${name}`);
+    send.addEventListener('submit', (event) => this.#send(event));
+    text.addEventListener('input', () =>
+      text.value === '' ? this.subscription?.stopTyping() : this.subscription?.typing(),
+    );
+    drop.addEventListener('click', () => this.dropConnection());
+    toggle.addEventListener('click', () => this.#toggle());
+    this.draw();
+  }
+
+  /** Connects with the given affinity; rejects when the server refuses for good. */
+  async connect(url, token, affinity) {
+    this.url = url;
+    this.token = token;
+    this.client?.close();
+    this.problem('');
+    const client = createClient({
+      url,
+      token,
+      WebSocket: this.#socket,
+      ...(affinity === undefined ? {} : { affinity }),
+    });
+    this.client = client;
+    client.on('state', (state) => {
+      if (state === 'connected') this.problem('');
+      this.draw();
+      this.hooks.onState(this);
+    });
+    client.on('error', (error) => this.problem(`${error.code}: ${error.message}`));
+    return client.connect();
+  }
+
+  follow(channel) {
+    this.subscription?.unsubscribe();
+    this.channel = channel;
+    this.latencies = [];
+    this.#received = 0;
+    this.#unshown = [];
+    this.#typing.clear();
+    this.#present = '–';
+    this.#epoch = null;
+    this.#slots.messages.replaceChildren();
+    this.subscription = this.client.subscribe(channel, {
+      onSubscribed: ({ position }) => {
+        if (this.#epoch === null) this.hooks.onBegin(this, position.offset);
+        this.#epoch = position.epoch;
+        this.draw();
+      },
+      onMessage: (message) => this.#receive(message),
+      onLost: ({ reason, from, to }) => {
+        this.hooks.onLost(this, to.offset, from.epoch === to.epoch);
+        this.#show({ mark: `History lost (${reason}): goes on after offset ${to.offset}.` });
+      },
+      onTyping: ({ user, typing }) => {
+        if (typing) this.#typing.set(user, performance.now());
+        else this.#typing.delete(user);
+        this.draw();
+      },
+      onPresence: ({ users, partial }) => {
+        this.#present = `${users.join(', ') || 'nobody'}${partial ? ' (this node only)' : ''}`;
+        this.draw();
+      },
+      onError: (error) => this.problem(`${channel}: ${error.message}`),
+    });
+    this.subscription.presence();
+    this.draw();
+  }
+
+  /** Publishes over this pane's connection, or over HTTP with its token; resolves with the offset. */
+  async publish(data, how) {
+    if (how === 'ws') return (await this.client.publish(this.channel, data)).offset;
+    const response = await fetch(`${this.url}/v1/chat.postMessage`, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${this.token}`, 'content-type': 'application/json' },
+      body: JSON.stringify({ channel: this.channel, data }),
+    });
+    const body = await response.json();
+    if (!body.ok) throw new Error(body.error?.message ?? `HTTP ${response.status}`);
+    return body.offset;
+  }
+
+  /**
+   * Drops the socket without telling the client. A browser cannot cut TCP; this is as near as it gets: from here on
+   * it discards what arrives and what is sent, and the client learns of it by the close event.
+   */
+  dropConnection() {
+    this.#socket.newest?.close(4400, 'dropped by the demo page');
+  }
+
+  problem(text) {
+    const { problem } = this.#slots;
+    problem.textContent = text;
+    problem.hidden = text === '';
+  }
+
+  /** Draws before the next frame. */
+  draw() {
+    if (this.#drawing) return;
+    this.#drawing = true;
+    // Not requestAnimationFrame alone: it rests in background tabs, and the list of what is to be shown would grow.
+    const frame = document.hidden ? setTimeout : requestAnimationFrame;
+    frame(() => {
+      this.#drawing = false;
+      this.#drawFacts();
+      this.#drawMessages();
+    });
+  }
+
+  #receive(message) {
+    this.#received += 1;
+    this.hooks.onMessage(this, message);
+    this.#show({ message });
+  }
+
+  #show(entry) {
+    this.#unshown.push(entry);
+    if (this.#unshown.length > MESSAGES_SHOWN) this.#unshown.shift();
+    this.draw();
+  }
+
+  addLatency(ms) {
+    this.latencies.push(ms);
+    if (this.latencies.length > LATENCIES_KEPT) this.latencies.shift();
+  }
+
+  async #send(event) {
+    event.preventDefault();
+    const { text } = this.#slots;
+    const how = event.submitter?.value ?? 'ws';
+    const value = text.value;
+    text.value = '';
+    this.subscription?.stopTyping();
+    await this.hooks.onSend(this, value, how);
+  }
+
+  #toggle() {
+    if (!this.client) return;
+    if (this.client.state === 'closed') this.client.connect().catch(() => {});
+    else this.client.close();
+  }
+
+  #drawFacts() {
+    const { client, subscription } = this;
+    const { position, stats } = subscription ?? { position: null, stats: { recovered: 0, gaps: 0, duplicates: 0 } };
+    const state = client?.state ?? 'idle';
+    const cut = performance.now() - TYPING_SHOWN_MS;
+    const typing = [...this.#typing].filter(([, at]) => at > cut).map(([user]) => user);
+    this.#set('state', state);
+    this.#slots.state.dataset.state = state;
+    this.#set('node', client?.welcome?.node_id ?? '–');
+    this.#set('connection', client?.welcome?.connection_id ?? '–');
+    this.#set('epoch', position?.epoch ?? '–');
+    this.#set('offset', position?.offset ?? '–');
+    this.#set('received', this.#received);
+    this.#set('recovered', stats.recovered);
+    this.#set('gaps', stats.gaps);
+    this.#set('duplicates', stats.duplicates);
+    this.#set('p50', milliseconds(percentile(this.latencies, 0.5)));
+    this.#set('p99', milliseconds(percentile(this.latencies, 0.99)));
+    this.#set('present', this.#present);
+    this.#set(
+      'typing',
+      typing.length === 0 ? '' : `${typing.join(', ')} ${typing.length === 1 ? 'is' : 'are'} typing …`,
+    );
+    this.#set('toggle', state === 'closed' ? 'Connect' : 'Disconnect');
+    this.#slots.toggle.setAttribute('aria-label', `${this.#slots.toggle.textContent}, pane ${this.name}`);
+    this.#slots.toggle.disabled = client === null;
+    this.#slots.drop.disabled = state !== 'connected';
+  }
+
+  #drawMessages() {
+    const { messages } = this.#slots;
+    if (this.#unshown.length === 0) return;
+    // Follow the newest, unless somebody scrolled up to read.
+    const following = messages.scrollHeight - messages.scrollTop - messages.clientHeight < 40;
+    messages.append(...this.#unshown.map(row));
+    this.#unshown = [];
+    while (messages.childElementCount > MESSAGES_SHOWN) messages.firstElementChild.remove();
+    if (following) messages.scrollTop = messages.scrollHeight;
+  }
+
+  #set(slot, value) {
+    const element = this.#slots[slot];
+    const text = String(value);
+    if (element.textContent === text) return;
+    element.textContent = text;
+    if (element.tagName === 'DD') element.title = text;
+  }
+}
+
+function milliseconds(value) {
+  return Number.isNaN(value) ? '–' : `${value.toFixed(1)} ms`;
+}
+
+function row({ message, mark }) {
+  const item = document.createElement('li');
+  if (mark !== undefined) {
+    item.className = 'mark';
+    item.textContent = mark;
+    return item;
+  }
+  item.dataset.offset = message.offset;
+  for (const [name, text] of [
+    ['offset', message.offset],
+    ['sender', message.sender],
+    ['text', describe(message.data)],
+  ]) {
+    const cell = document.createElement('span');
+    cell.className = name;
+    cell.textContent = text;
+    item.append(cell);
+  }
+  return item;
+}
+
+function describe(data) {
+  return typeof data?.text === 'string' ? data.text : JSON.stringify(data);
+}
