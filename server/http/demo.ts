@@ -1,30 +1,31 @@
 /** The demo page and the client it uses, read once at start. Off unless DEMO_PAGE is set. */
-import { readFile } from 'node:fs/promises';
+import { readdir, readFile } from 'node:fs/promises';
+import { extname } from 'node:path';
 import type { FastifyInstance } from 'fastify';
 import { assetPath } from '../assets.ts';
 
-const FILES = {
-  '/': ['index.html', 'text/html; charset=utf-8'],
-  '/demo.css': ['demo.css', 'text/css; charset=utf-8'],
-  '/demo.js': ['demo.js', 'text/javascript; charset=utf-8'],
-  '/client.js': ['client.js', 'text/javascript; charset=utf-8'],
-} as const;
+const TYPES: Readonly<Record<string, string>> = {
+  '.html': 'text/html; charset=utf-8',
+  '.css': 'text/css; charset=utf-8',
+  '.js': 'text/javascript; charset=utf-8',
+};
 
 /** Scripts and styles from here only; connections anywhere, because the panes may talk to nodes directly. */
-const POLICY =
-  "default-src 'self'; connect-src *; img-src 'self' data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+const HEADERS = {
+  'content-security-policy':
+    "default-src 'self'; connect-src *; img-src 'self' data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+  'x-content-type-options': 'nosniff',
+  'referrer-policy': 'no-referrer',
+  'cache-control': 'no-cache',
+};
 
+/** Serves every page, style and script of `server/public/` at the root. */
 export async function addDemoPage(app: FastifyInstance): Promise<void> {
-  for (const [path, [file, type]] of Object.entries(FILES)) {
+  for (const file of await readdir(assetPath('public'))) {
+    const type = TYPES[extname(file)];
+    if (!type) continue;
     const content = await readFile(assetPath(`public/${file}`));
-    app.get(path, { schema: { hide: true } }, (_request, reply) =>
-      reply
-        .type(type)
-        .header('content-security-policy', POLICY)
-        .header('x-content-type-options', 'nosniff')
-        .header('referrer-policy', 'no-referrer')
-        .header('cache-control', 'no-cache')
-        .send(content),
-    );
+    const path = file === 'index.html' ? '/' : `/${file}`;
+    app.get(path, { schema: { hide: true } }, (_request, reply) => reply.type(type).headers(HEADERS).send(content));
   }
 }
