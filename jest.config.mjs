@@ -10,7 +10,8 @@ export default {
     ],
   },
   modulePathIgnorePatterns: ['<rootDir>/dist'],
-  globalSetup: '<rootDir>/tests/support/global-setup.ts',
+  globalSetup: '<rootDir>/tests/support/global-setup.mjs',
+  globalTeardown: '<rootDir>/tests/support/global-teardown.mjs',
   // Integration and end-to-end tests start real servers; two at a time is what two cores carry.
   maxWorkers: 2,
   testTimeout: 60_000,

@@ -1,8 +1,9 @@
 /**
- * Turns the sources into what runs: `npm run build`, and the first step of `npm start` and of the tests.
- * Owns the list of bundles and copied assets. Never type-checks (that is `npm run typecheck`) and never empties `dist/`:
- * every file is replaced by a rename, so that running nodes and a second build at the same time are safe.
+ * Turns the sources into what runs: `npm run build`, and the first step of `npm start` and of the tests. Owns the
+ * list of bundles and copied assets. Never type-checks (that is `npm run typecheck`) and never empties `dist/`: every
+ * file is replaced by a rename, so that running nodes and a second build at the same time are safe.
  */
+import { randomUUID } from 'node:crypto';
 import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
@@ -69,7 +70,7 @@ async function copyAssets({ directory, extension }: (typeof ASSETS)[number]): Pr
 
 /** Readers see the old file or the new one, never a part. */
 async function replaceFile(path: string, contents: Uint8Array): Promise<void> {
-  const temporary = `${path}.${process.pid}.tmp`;
+  const temporary = `${path}.${randomUUID()}.tmp`;
   await mkdir(dirname(path), { recursive: true });
   try {
     await writeFile(temporary, contents);

@@ -262,7 +262,8 @@ export class Session {
       throw new AppError('bad_request', `This connection is in the presence of ${channel} already.`);
     followed.leavePresence = () => {};
     // Sent right behind the subscribe, it must not overtake the answer to that.
-    if (!(await followed.ready)) throw new AppError('not_subscribed', `The subscription to ${channel} failed; subscribe again.`);
+    if (!(await followed.ready))
+      throw new AppError('not_subscribed', `The subscription to ${channel} failed; subscribe again.`);
     let replyId = id;
     const leave = await this.context.hub.joinPresence(channel, this.connection.user, (change) => {
       this.connection.push({ type: 'presence', ...(replyId !== undefined && { id: replyId }), channel, ...change });

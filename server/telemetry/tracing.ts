@@ -15,9 +15,10 @@ import {
   trace,
 } from '@opentelemetry/api';
 
-let sampleRatio = 0;
+/** Undefined: tracing is off. */
+let sampleRatio: number | undefined;
 
-/** Turns tracing on for this share of publishes, 0 to 1. Called once at start. */
+/** Turns tracing on: for publishes whose caller samples them, and this share (0 to 1) of the others. Called once at start. */
 export function setSampleRatio(ratio: number): void {
   sampleRatio = ratio;
 }
@@ -35,7 +36,7 @@ export interface PublishSpan {
  * @param incoming the caller's traceparent; one that is sampled is always followed
  */
 export function startPublish(channel: string, incoming?: string): PublishSpan | undefined {
-  if (sampleRatio === 0) return undefined;
+  if (sampleRatio === undefined) return undefined;
   const followed = incoming?.endsWith('-01') === true;
   if (!followed && Math.random() >= sampleRatio) return undefined;
   const parent = followed ? contextOf(incoming) : ROOT_CONTEXT;

@@ -14,7 +14,10 @@ describeWith('redis')('delivery over four nodes', () => {
   let token: string;
 
   beforeAll(async () => {
-    cluster = await startTestCluster({ nodes: 4, env: { TAIL_WINDOW_MESSAGES: '16', LOG_LEVEL: 'warn', ...NO_RATE_LIMITS } });
+    cluster = await startTestCluster({
+      nodes: 4,
+      env: { TAIL_WINDOW_MESSAGES: '16', LOG_LEVEL: 'warn', ...NO_RATE_LIMITS },
+    });
     token = await cluster.token({ user: 'ada' });
   });
   afterAll(() => cluster?.stop());
