@@ -1,7 +1,7 @@
 /** The HTTP side of a node: Fastify with the routes, one error format, the OpenAPI document. */
 import cors from '@fastify/cors';
 import swagger from '@fastify/swagger';
-import Fastify, { type FastifyBaseLogger, type FastifyError, type FastifyInstance } from 'fastify';
+import Fastify, { type FastifyBaseLogger, type FastifyError, type FastifyInstance, LogController } from 'fastify';
 import { AppError, errorBody, toAppError } from '../errors.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import { addDemoPage } from './demo.ts';
@@ -28,7 +28,7 @@ const KEEP_ALIVE_MS = 65_000;
 export async function createHttpApp(options: HttpOptions): Promise<FastifyInstance> {
   const app = Fastify({
     loggerInstance: options.log,
-    disableRequestLogging: true,
+    logController: new LogController({ disableRequestLogging: true }),
     bodyLimit: options.maxPayloadBytes,
     requestTimeout: REQUEST_TIMEOUT_MS,
     keepAliveTimeout: KEEP_ALIVE_MS,

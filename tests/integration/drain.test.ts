@@ -1,0 +1,115 @@
+/** A14, A12: a node leaves service at a pace and loses nothing; a client that does not read holds up nobody and misses nothing. */
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import type { Cluster } from '../../infra/local/cluster.ts';
+import { metric, post } from '../support/api.ts';
+import { NO_RATE_LIMITS, startTestCluster } from '../support/cluster.ts';
+import { offsetsUpTo, RawClient } from '../support/raw-client.ts';
+import { describeWith } from '../support/requirements.ts';
+import { eventually } from '../support/wait.ts';
+
+describeWith('redis')('leaving and lagging', () => {
+  let cluster: Cluster;
+  let token: string;
+
+  beforeAll(async () => {
+    const env = {
+      DRAIN_RATE: '20',
+      SLOW_CONSUMER_MAX_MS: '2000',
+      SEND_HIGH_WATER_BYTES: '65536',
+      LOG_LEVEL: 'warn',
+      ...NO_RATE_LIMITS,
+    };
+    cluster = await startTestCluster({ nodes: 2, env });
+    token = await cluster.token({ user: 'ada' });
+  });
+  afterAll(() => cluster?.stop());
+
+  const node = (index: number) => cluster.nodes[index] as Cluster['nodes'][number];
+
+  test('SIGTERM asks clients to reconnect at the drain rate, refuses new ones, closes with 1012, and loses nothing', async () => {
+    const channel = 'room:drain';
+    const clients = await Promise.all(Array.from({ length: 40 }, () => RawClient.open(node(0).wsUrl, token)));
+    const { epoch } = await (clients[0] as RawClient).subscribe(channel);
+    await Promise.all(clients.slice(1).map((client) => client.subscribe(channel)));
+    const askedAt: number[] = [];
+    for (const client of clients) {
+      client.ws.on('message', (frame) => {
+        if (String(frame).includes('"reconnect"')) askedAt.push(performance.now());
+      });
+    }
+    const stopping = node(0).stop();
+    await eventually(() => expect(askedAt.length).toBeGreaterThan(0));
+    const refused = await fetch(`${node(0).url}/readyz`);
+    expect(refused.status).toBe(503);
+    expect(await refused.json()).toMatchObject({ ready: false, draining: true });
+    expect((await fetch(`${node(0).url}/healthz`)).status).toBe(200);
+    const late = new RawClient(node(0).wsUrl);
+    await late.closeCode();
+    for (let i = 1; i <= 50; i++) expect((await post(node(1).url, token, { channel, data: i })).offset).toBe(i);
+    for (const client of clients) expect(await client.closeCode(20_000)).toBe(1012);
+    await stopping;
+    // 40 connections at 20 a second are two seconds; the first tick already sends some.
+    expect((askedAt.at(-1) as number) - (askedAt[0] as number)).toBeGreaterThan(1_200);
+    for (const client of clients) {
+      expect(client.pushes.filter((push) => push.type === 'reconnect')).toHaveLength(1);
+      const offset = client.offsets().at(-1) ?? 0;
+      expect(client.offsets()).toEqual(offsetsUpTo(offset));
+    }
+    const returned = await RawClient.open(node(1).wsUrl, token);
+    const offset = (clients[0] as RawClient).offsets().at(-1) ?? 0;
+    expect(await returned.subscribe(channel, { epoch, offset })).toMatchObject({ recovered: true, offset });
+    await eventually(() => expect(returned.offsets()).toEqual(offsetsUpTo(50).slice(offset)));
+    returned.close();
+    await node(0).restart();
+  }, 60_000);
+
+  test('a client that stops reading falls behind alone, is caught up when it reads again, and is closed with 4000 when it does not', async () => {
+    const channel = 'room:slow';
+    const [quick, slow] = (await Promise.all([0, 0].map((index) => RawClient.open(node(index).wsUrl, token)))) as [
+      RawClient,
+      RawClient,
+    ];
+    const { epoch } = await slow.subscribe(channel);
+    await quick.subscribe(channel);
+    const data = 'x'.repeat(30_000);
+    const burst = async (from: number, to: number) => {
+      for (let i = from; i <= to; i++) await post(node(1).url, token, { channel, data });
+      await eventually(() => expect(quick.offsets()).toEqual(offsetsUpTo(to)));
+    };
+    slow.ws.pause();
+    // 12 MB: more than the kernel's buffers of both ends hold.
+    await burst(1, 400);
+    expect(await metric(node(0).metricsUrl, 'holdfast_slow_consumers_total', { result: 'paused' })).toBeGreaterThan(0);
+    slow.ws.resume();
+    await eventually(() => expect(slow.offsets()).toEqual(offsetsUpTo(400)));
+    slow.ws.pause();
+    await burst(401, 800);
+    await eventually(
+      async () => expect(await metric(node(0).metricsUrl, 'holdfast_closes_total', { code: '4000' })).toBe(1),
+      { timeoutMs: 15_000 },
+    );
+    slow.ws.resume();
+    await slow.closeCode();
+    const got = slow.offsets();
+    expect(got).toEqual(offsetsUpTo(got.length));
+    const returned = await RawClient.open(node(1).wsUrl, token);
+    expect(await returned.subscribe(channel, { epoch, offset: got.length })).toMatchObject({ recovered: true });
+    await eventually(() => expect(returned.offsets().at(-1) ?? got.length).toBe(800));
+    expect(returned.offsets()).toEqual(offsetsUpTo(800).slice(got.length));
+    for (const client of [quick, returned]) client.close();
+  }, 60_000);
+
+  test('a client that vanishes without a word is noticed by its missing pong', async () => {
+    await node(0).restart({ HEARTBEAT_INTERVAL_MS: '600', HEARTBEAT_TIMEOUT_MS: '200' });
+    const silent = new RawClient(node(0).wsUrl);
+    await eventually(() => expect(silent.ws.readyState).toBe(silent.ws.OPEN));
+    // No pong from here on: the listener that answers pings is gone.
+    silent.ws.removeAllListeners('message');
+    silent.send({ type: 'auth', token });
+    const lively = await RawClient.open(node(0).wsUrl, token);
+    expect([1006, 4003]).toContain(await silent.closeCode());
+    expect(await metric(node(0).metricsUrl, 'holdfast_closes_total', { code: '4003' })).toBe(1);
+    expect(lively.closed).toBeUndefined();
+    lively.close();
+  });
+});
