@@ -49,11 +49,15 @@ export async function launch(settings: Settings, signal: AbortSignal, say: Say):
     signal,
     ...(state.postgresDirectory === undefined ? {} : { postgresDirectory: state.postgresDirectory }),
   });
-  const token = settings.foreignTokens
-    ? undefined
-    : await cluster.token({ user: 'demo', ttlSeconds: DEMO_TOKEN_SECONDS });
-  say(report({ cluster, token, redisUrl: settings.redisUrl, logDirectory, notes }));
+  const tokens = settings.foreignTokens ? undefined : await demoTokens(cluster);
+  say(report({ cluster, tokens, redisUrl: settings.redisUrl, logDirectory, notes }));
   return cluster;
+}
+
+/** The two panes of the demo page are two users, so that typing and presence show both. */
+async function demoTokens(cluster: Cluster): Promise<readonly [string, string]> {
+  const token = (user: string) => cluster.token({ user, ttlSeconds: DEMO_TOKEN_SECONDS });
+  return [await token('ada'), await token('ben')];
 }
 
 /** After an orderly stop: nothing runs, the secret and the data stay. */

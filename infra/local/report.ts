@@ -7,8 +7,8 @@ import type { Cluster } from './cluster.ts';
 
 export interface ReportOptions {
   readonly cluster: Cluster;
-  /** Absent when tokens come from elsewhere (AUTH_JWKS_URL). */
-  readonly token: string | undefined;
+  /** Of the two users of the demo page. Absent when tokens come from elsewhere (AUTH_JWKS_URL). */
+  readonly tokens: readonly [string, string] | undefined;
   readonly redisUrl: string;
   readonly logDirectory: string;
   /** What runs differently from what one would expect, a sentence each. */
@@ -16,30 +16,30 @@ export interface ReportOptions {
 }
 
 /** The whole text, without a trailing newline. */
-export function report({ cluster, token, redisUrl, logDirectory, notes }: ReportOptions): string {
+export function report({ cluster, tokens, redisUrl, logDirectory, notes }: ReportOptions): string {
   const parts = [
     'Holdfast is running.',
     table(rows(cluster, redisUrl)),
     ...notes.map((note) => `  ! ${note}`),
-    token === undefined ? `  Demo page  ${cluster.url}/ (with a token of your issuer)` : usage(cluster, token),
+    tokens === undefined ? `  Demo page  ${cluster.url}/ (with a token of your issuer)` : usage(cluster, tokens),
     `  Logs       ${shortPath(logDirectory)}/\n  Stop       Ctrl-C`,
   ];
   return parts.join('\n\n');
 }
 
 /** Address of the demo page. Without a balancer its two panes are told a node each. */
-export function demoUrl(cluster: Cluster, token: string): string {
+export function demoUrl(cluster: Cluster, [first, second]: readonly [string, string]): string {
   const [a, b] = cluster.nodes;
   const direct =
     cluster.nginx === null && a && b ? `&a=${encodeURIComponent(a.url)}&b=${encodeURIComponent(b.url)}` : '';
-  return `${cluster.url}/#token=${token}${direct}`;
+  return `${cluster.url}/#token=${first}&token_b=${second}${direct}`;
 }
 
-function usage(cluster: Cluster, token: string): string {
-  return `  Demo page  ${demoUrl(cluster, token)}
+function usage(cluster: Cluster, tokens: readonly [string, string]): string {
+  return `  Demo page  ${demoUrl(cluster, tokens)}
 
   Publish    curl -sS ${cluster.url}/v1/chat.postMessage -H 'Content-Type: application/json' \\
-               -H 'Authorization: Bearer ${token}' \\
+               -H 'Authorization: Bearer ${tokens[0]}' \\
                -d '{"channel":"room:42","text":"hello"}'
 
   Tokens     npm run --silent token -- --user ada --subscribe 'room:*' --publish 'room:*'`;

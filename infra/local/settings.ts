@@ -43,7 +43,7 @@ const PLACEHOLDER = { DATABASE_URL: 'postgres://127.0.0.1/holdfast', SECRET: 'x'
 /** @throws UsageError, with every problem of the nodes' settings at once */
 export function readSettings(argv: readonly string[]): Settings {
   const options = parseOptions(argv);
-  const env: Record<string, string> = { DEMO_PAGE: 'true', DRAIN_TIMEOUT_MS: '5000' };
+  const env: Record<string, string> = { DEMO_PAGE: 'true', DRAIN_TIMEOUT_MS: '5000', COMMAND_RATE: '1000' };
   for (const [name, value] of Object.entries(process.env)) {
     if (value !== undefined && value !== '' && !NOT_PASSED_ON.includes(name) && !name.startsWith('npm_'))
       env[name] = value;

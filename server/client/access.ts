@@ -3,7 +3,7 @@
  * its failures mean. Never opens a WebSocket.
  */
 import type { ErrorCode } from '../protocol/codes.ts';
-import type { Command } from '../protocol/messages.ts';
+import type { Command } from '../protocol/commands.ts';
 import { fromWire, HoldfastError, toHoldfastError } from './errors.ts';
 import type { TokenSource } from './tokens.ts';
 import type { Fetch } from './types.ts';

@@ -2,19 +2,12 @@
  * One subscription at work: runs the state machine against a connection, retries, and calls the application.
  * Never reads a socket and never decides what a frame means: the first is `session.ts`, the second `subscription.ts`.
  */
-import type {
-  Command,
-  ErrorPush,
-  Message,
-  Position,
-  Presence,
-  Subscribed,
-  Typing,
-  Unsubscribed,
-} from '../protocol/messages.ts';
+import type { Command } from '../protocol/commands.ts';
+import type { ErrorPush, Message, Position, Presence, Subscribed, Typing, Unsubscribed } from '../protocol/messages.ts';
 import type { Backoff } from './backoff.ts';
 import { guarded } from './emitter.ts';
 import { fromWire, type HoldfastError } from './errors.ts';
+import { Roster } from './roster.ts';
 import { type Next, SubscriptionMachine } from './subscription.ts';
 import type { Subscription, SubscriptionHandlers, SubscriptionStats } from './types.ts';
 import { TypingDebounce } from './typing.ts';
@@ -42,7 +35,7 @@ export class ChannelSubscription implements Subscription {
   readonly #machine: SubscriptionMachine;
   readonly #backoff: Backoff;
   readonly #typing: TypingDebounce;
-  readonly #present = new Set<string>();
+  readonly #roster = new Roster();
   readonly #report = (error: HoldfastError): void => this.#host.report(error);
   #wantsPresence = false;
   #presenceId: string | null = null;
@@ -137,16 +130,7 @@ export class ChannelSubscription implements Subscription {
 
   #onPresence(frame: Presence): void {
     if (this.#machine.phase !== 'live') return;
-    const before = new Set(this.#present);
-    if (frame.users) this.#present.clear();
-    for (const user of frame.users ?? []) this.#present.add(user);
-    for (const user of frame.joined ?? []) this.#present.add(user);
-    for (const user of frame.left ?? []) this.#present.delete(user);
-    const users = [...this.#present].sort();
-    const joined = users.filter((user) => !before.has(user));
-    const left = [...before].filter((user) => !this.#present.has(user));
-    const partial = frame.partial === true;
-    guarded(this.#handlers.onPresence, { channel: this.channel, users, joined, left, partial }, this.#report);
+    guarded(this.#handlers.onPresence, this.#roster.apply(frame), this.#report);
   }
 
   /** Answers whether the error was this subscription's. */

@@ -2,7 +2,8 @@
  * The client that applications hold: puts session, subscriptions and publisher together, and gives each frame to the one
  * it is for. Owns the registry of subscriptions and the ids of commands. Never times, retries or judges anything itself.
  */
-import type { Command, ErrorPush, Json, Push, Welcome } from '../protocol/messages.ts';
+import type { Command } from '../protocol/commands.ts';
+import type { ErrorPush, Json, Push, Welcome } from '../protocol/messages.ts';
 import { Backoff } from './backoff.ts';
 import { type ChannelHost, ChannelSubscription } from './channel.ts';
 import { encode } from './connection.ts';

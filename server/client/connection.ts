@@ -2,7 +2,8 @@
  * One WebSocket, from opening to its end: authentication, heartbeat, and exactly one `onEnd`. Never reconnects: that is
  * `session.ts`. Knows `welcome`, `ping` and `pong`; everything else is passed on unread.
  */
-import { type Command, type Push, SUBPROTOCOL, type Welcome } from '../protocol/messages.ts';
+import type { Command } from '../protocol/commands.ts';
+import { type Push, SUBPROTOCOL, type Welcome } from '../protocol/messages.ts';
 import type { Access } from './access.ts';
 import type { SocketEvent, WebSocketConstructor, WebSocketLike } from './types.ts';
 

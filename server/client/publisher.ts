@@ -3,7 +3,8 @@
  * is after a reconnect or a temporary error, so that the server stores it once however often it arrives.
  * Never gives up silently: every publish ends in an ack, a permanent error, or its deadline.
  */
-import type { Ack, Command, ErrorPush, Json } from '../protocol/messages.ts';
+import type { Command } from '../protocol/commands.ts';
+import type { Ack, ErrorPush, Json } from '../protocol/messages.ts';
 import type { Backoff } from './backoff.ts';
 import { fromWire, HoldfastError } from './errors.ts';
 import { Pace } from './pace.ts';

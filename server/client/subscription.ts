@@ -4,7 +4,8 @@
  * Never sends, waits, or calls the application: `channel.ts` does.
  */
 import type { ErrorCode } from '../protocol/codes.ts';
-import type { Command, Message, Position, Subscribed, Unsubscribed } from '../protocol/messages.ts';
+import type { Command } from '../protocol/commands.ts';
+import type { Message, Position, Subscribed, Unsubscribed } from '../protocol/messages.ts';
 import type { Loss, SubscribedInfo, SubscriptionStats } from './types.ts';
 
 /**

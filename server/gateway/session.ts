@@ -8,9 +8,9 @@ import {
 } from '../auth/authenticator.ts';
 import { AppError, errorBody, toAppError } from '../errors.ts';
 import type { Hub } from '../hub/hub.ts';
-import type { SubscriptionHandle } from '../hub/types.ts';
+import type { SubscribeRequest, SubscriptionHandle } from '../hub/types.ts';
 import { parseCommand } from '../protocol/codec.ts';
-import type { Command, CommandOf, CommandType } from '../protocol/messages.ts';
+import type { Command, CommandOf, CommandType } from '../protocol/commands.ts';
 import type { Publisher } from '../publish/publisher.ts';
 import { TokenBucket } from '../publish/token-bucket.ts';
 import type { UserLimits } from '../publish/user-limits.ts';
@@ -35,9 +35,8 @@ export interface SessionContext {
   readonly onError: (message: string, error: unknown) => void;
 }
 
+/** A channel this connection follows. The handle comes when the hub has answered. */
 interface Followed {
-  /** Resolves with the handle, or with undefined when the subscription failed. */
-  readonly ready: Promise<SubscriptionHandle | undefined>;
   handle?: SubscriptionHandle;
   leavePresence?: () => void;
 }
@@ -57,6 +56,8 @@ export class Session {
   private readonly commands: TokenBucket;
   private readonly followed = new Map<string, Followed>();
   private readonly handlers: Handlers;
+  /** The last command of a channel that is still at work. */
+  private readonly atWork = new Map<string, Promise<void>>();
   private principal: Principal | undefined;
   private authTimer: NodeJS.Timeout | undefined;
   private authenticating = false;
@@ -72,12 +73,12 @@ export class Session {
     this.commands = new TokenBucket(context.commandRate, context.commandRate * 2, performance.now());
     this.handlers = {
       auth: (command) => this.authenticate('message', command.token),
-      subscribe: (command) => this.subscribe(command),
-      unsubscribe: (command) => this.unsubscribe(command),
+      subscribe: (command) => this.inOrder(command.channel, () => this.subscribe(command)),
+      unsubscribe: (command) => this.inOrder(command.channel, () => this.unsubscribe(command)),
       publish: (command) => this.publish(command),
       typing_start: (command) => this.typing(command.channel, true),
       typing_stop: (command) => this.typing(command.channel, false),
-      presence: (command) => this.presence(command),
+      presence: (command) => this.inOrder(command.channel, () => this.presence(command)),
       ping: () => this.connection.pong(),
       pong: () => {},
     };
@@ -197,20 +198,14 @@ export class Session {
         `A connection may have ${this.context.maxSubscriptions} subscriptions (MAX_SUBSCRIPTIONS).`,
       );
     }
-    let replyId = id;
-    const subscribing = this.context.hub.subscribe(this.connection, {
-      channel,
-      recover,
-      onPosition: (position) => {
-        this.connection.push({ type: 'subscribed', ...(replyId !== undefined && { id: replyId }), ...position });
-        // Only the first is the answer to the command.
-        replyId = undefined;
-      },
-    });
-    const followed: Followed = { ready: subscribing.catch(() => undefined) };
+    const followed: Followed = {};
     this.followed.set(channel, followed);
     try {
-      followed.handle = await subscribing;
+      followed.handle = await this.context.hub.subscribe(this.connection, {
+        channel,
+        recover,
+        onPosition: this.positionTeller(id),
+      });
       if (this.ended) followed.handle.close();
     } catch (error) {
       this.followed.delete(channel);
@@ -218,12 +213,32 @@ export class Session {
     }
   }
 
+  private positionTeller(id: string | undefined): SubscribeRequest['onPosition'] {
+    let replyId = id;
+    return (position) => {
+      this.connection.push({ type: 'subscribed', ...(replyId !== undefined && { id: replyId }), ...position });
+      // Only the first is the answer to the command.
+      replyId = undefined;
+    };
+  }
+
   private async unsubscribe({ id, channel }: CommandOf<'unsubscribe'>): Promise<void> {
-    const followed = this.requireFollowed(channel);
-    await followed.ready;
-    this.stopFollowing(followed);
+    this.stopFollowing(this.requireFollowed(channel));
     this.followed.delete(channel);
     this.connection.push({ type: 'unsubscribed', ...(id !== undefined && { id }), channel });
+  }
+
+  /** Commands of one channel are done one after the other, so a client need not wait for the answer to one before the next. */
+  private inOrder(channel: string, task: () => Promise<void>): Promise<void> {
+    const before = this.atWork.get(channel);
+    const work = before ? before.then(task) : task();
+    const settled = work
+      .catch(() => {})
+      .then(() => {
+        if (this.atWork.get(channel) === settled) this.atWork.delete(channel);
+      });
+    this.atWork.set(channel, settled);
+    return work;
   }
 
   private stopFollowing(followed: Followed): void {
@@ -261,9 +276,6 @@ export class Session {
     if (followed.leavePresence)
       throw new AppError('bad_request', `This connection is in the presence of ${channel} already.`);
     followed.leavePresence = () => {};
-    // Sent right behind the subscribe, it must not overtake the answer to that.
-    if (!(await followed.ready))
-      throw new AppError('not_subscribed', `The subscription to ${channel} failed; subscribe again.`);
     let replyId = id;
     const leave = await this.context.hub.joinPresence(channel, this.connection.user, (change) => {
       this.connection.push({ type: 'presence', ...(replyId !== undefined && { id: replyId }), channel, ...change });

@@ -1,6 +1,7 @@
 /** Text frames to commands and back: parses, validates against the schemas, encodes. Holds no state of any session. */
 import { Ajv, type ErrorObject, type ValidateFunction } from 'ajv';
-import type { Command, CommandType, Push } from './messages.ts';
+import type { Command, CommandType } from './commands.ts';
+import type { Push } from './messages.ts';
 import { COMMANDS } from './schemas.ts';
 
 export type Parsed =

@@ -1,17 +1,11 @@
 /**
- * The types of the protocol `holdfast.v1`: commands (client to server), replies and pushes (server to client).
- * Commands are typed from the schemas that validate them. Types only: safe to import from a browser.
+ * The types of what a server sends in the protocol `holdfast.v1`: replies and pushes. What a client sends is in
+ * `commands.ts`. Types only, and of nothing but this folder: applications see them through the client.
  */
-import type { FromSchema } from 'json-schema-to-ts';
 import type { ErrorCode } from './codes.ts';
-import type { COMMANDS } from './schemas.ts';
 
 /** The WebSocket sub-protocol that this codec speaks. */
 export const SUBPROTOCOL = 'holdfast.v1';
-
-export type CommandType = keyof typeof COMMANDS;
-export type CommandOf<T extends CommandType> = FromSchema<(typeof COMMANDS)[T]>;
-export type Command = { [T in CommandType]: CommandOf<T> }[CommandType];
 
 /** Any JSON value. */
 export type Json = null | boolean | number | string | Json[] | { [key: string]: Json };

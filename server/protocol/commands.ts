@@ -1,0 +1,7 @@
+/** The types of commands, what a client sends: derived from the schemas that validate them. */
+import type { FromSchema } from 'json-schema-to-ts';
+import type { COMMANDS } from './schemas.ts';
+
+export type CommandType = keyof typeof COMMANDS;
+export type CommandOf<T extends CommandType> = FromSchema<(typeof COMMANDS)[T]>;
+export type Command = { [T in CommandType]: CommandOf<T> }[CommandType];
