@@ -1,0 +1,91 @@
+/** Moves subscriptions that are behind forward, from the window or the history, until they are at the tail. */
+import type { Metrics } from '../telemetry/metrics.ts';
+import type { Clock } from './clock.ts';
+import { nextStep } from './cursor.ts';
+import { type Feed, retryDelay } from './feed.ts';
+import type { Pages } from './pages.ts';
+import { joinBytes, type Segment } from './segment.ts';
+import type { Subscription } from './subscription.ts';
+
+export interface CatchUpOptions {
+  readonly channel: string;
+  readonly feed: Feed;
+  readonly pages: Pages;
+  readonly clock: Clock;
+  readonly metrics: Metrics;
+  /** The subscription is at the tail: fan-out takes over. */
+  readonly onLive: (subscription: Subscription) => void;
+  /** Messages that it was owed are gone from the history. */
+  readonly onLost: (subscription: Subscription) => void;
+  readonly onError: (message: string, error: unknown) => void;
+}
+
+/** Reads that bring nothing before a cursor takes a pause. */
+const FRUITLESS_READS_MAX = 3;
+
+export class CatchUp {
+  private readonly options: CatchUpOptions;
+
+  constructor(options: CatchUpOptions) {
+    this.options = options;
+  }
+
+  /** Goes on with a subscription that is catching up, unless that is under way. */
+  advance(subscription: Subscription): void {
+    if (!subscription.advancing && subscription.state === 'catching-up') void this.run(subscription);
+  }
+
+  private async run(subscription: Subscription): Promise<void> {
+    subscription.advancing = true;
+    try {
+      let fruitless = 0;
+      while (subscription.state === 'catching-up' && subscription.sink.isClear) {
+        const step = nextStep(subscription.position, this.options.feed.tail);
+        if (step.kind === 'wait') return;
+        if (step.kind === 'live') this.options.onLive(subscription);
+        else if (step.kind === 'window') this.replay(subscription, step.segments, 'window');
+        else if (await this.readOn(subscription, step.after)) fruitless = 0;
+        else if (++fruitless >= FRUITLESS_READS_MAX) await this.pause();
+      }
+    } catch (error) {
+      const { channel, clock, onError } = this.options;
+      onError(`A catch-up in ${channel} failed; it is tried again.`, error);
+      clock.later(retryDelay(), () => this.advance(subscription));
+    } finally {
+      subscription.advancing = false;
+    }
+  }
+
+  /** @returns whether the subscription moved */
+  private async readOn(subscription: Subscription, after: number): Promise<boolean> {
+    const { channel, feed, pages, onLost } = this.options;
+    const { tail } = feed;
+    const page = await pages.after(channel, tail.epoch, after);
+    // Closed, or moved by a reset in the meantime.
+    if (subscription.state !== 'catching-up' || tail !== feed.tail || subscription.position !== after) return true;
+    if (page.epoch !== tail.epoch) {
+      await feed.reload();
+      return tail !== feed.tail;
+    }
+    if (page.lost) {
+      onLost(subscription);
+      return true;
+    }
+    if (!page.segment) return false;
+    this.replay(subscription, [page.segment], 'history');
+    // The history may be ahead of this tail; the subscription would wait for ever for what nobody announced.
+    feed.follow(page.segment.last);
+    return true;
+  }
+
+  private replay(subscription: Subscription, segments: readonly Segment[], source: 'window' | 'history'): void {
+    const last = (segments.at(-1) as Segment).last;
+    this.options.metrics.add('holdfast.replayed', last - subscription.position, { source });
+    subscription.position = last;
+    subscription.sink.write(joinBytes(segments));
+  }
+
+  private pause(): Promise<void> {
+    return new Promise((resolve) => void this.options.clock.later(retryDelay(), resolve));
+  }
+}
