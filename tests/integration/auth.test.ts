@@ -31,7 +31,7 @@ describeWith('redis')('authentication', () => {
   beforeAll(async () => {
     cluster = await startTestCluster({
       nodes: 2,
-      env: { AUTH_AUDIENCE: 'holdfast', AUTH_TIMEOUT_MS: '500', LOG_LEVEL: 'error' },
+      env: { AUTH_AUDIENCE: 'holdfast', AUTH_TIMEOUT_MS: '2000', LOG_LEVEL: 'error' },
     });
     token = await sign({}, cluster.secret);
   });

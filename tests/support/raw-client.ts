@@ -44,7 +44,7 @@ export class RawClient {
   next<T extends Push['type']>(
     type: T,
     fits: (push: Extract<Push, { type: T }>) => boolean = () => true,
-    timeoutMs = 10_000,
+    timeoutMs = 20_000,
   ): Promise<Extract<Push, { type: T }>> {
     return eventually(
       () => {
@@ -70,7 +70,7 @@ export class RawClient {
     return this.messages(channel).map((message) => message.offset);
   }
 
-  async closeCode(timeoutMs = 10_000): Promise<number> {
+  async closeCode(timeoutMs = 20_000): Promise<number> {
     await eventually(
       () => {
         if (!this.closed) throw new Error(`still open; got ${this.summary()}`);
