@@ -11,13 +11,14 @@ import { createOnceStore, createPresenceStore } from './backplane/redis-stores.t
 import type { Backplane, OnceStore, PresenceStore } from './backplane/types.ts';
 import type { Config } from './config.ts';
 import { Gateway } from './gateway/gateway.ts';
+import type { SessionContext } from './gateway/session.ts';
 import { PgHistory } from './history/history.ts';
 import { prepareHistory } from './history/prepare.ts';
 import { createHttpApp } from './http/app.ts';
 import type { Readiness } from './http/health.ts';
 import { Hub } from './hub/hub.ts';
 import { createErrorLog, type Logger } from './logger.ts';
-import { createPublisher, type Publisher } from './publish/publisher.ts';
+import { createPublisher } from './publish/publisher.ts';
 import { UserLimits } from './publish/user-limits.ts';
 import type { Metrics } from './telemetry/metrics.ts';
 import { startTelemetry } from './telemetry/start.ts';
@@ -180,15 +181,10 @@ function createAuth(config: Config, { once }: Shared, metrics: Metrics): Authent
   return createAuthenticator(verify, new Tickets({ secret, once }), metrics);
 }
 
-interface GatewayParts {
-  readonly nodeId: string;
-  readonly hub: Hub;
-  readonly authenticator: Authenticator;
-  readonly publisher: Publisher;
-  readonly userLimits: UserLimits;
-  readonly metrics: Metrics;
-  readonly onError: OnError;
-}
+type GatewayParts = Pick<
+  SessionContext,
+  'nodeId' | 'hub' | 'authenticator' | 'publisher' | 'userLimits' | 'metrics' | 'onError'
+>;
 
 function createGateway(config: Config, parts: GatewayParts): Gateway {
   return new Gateway({
