@@ -103,15 +103,21 @@ export class Connection implements Sink, Beating {
   }
 
   ping(): void {
-    this.write(PING);
+    // Behind all that is unsent a ping would come late, and its pong later. None is sent, so none is owed.
+    if (this.behindSince > 0) this.alive = true;
+    else this.write(PING);
   }
 
   pong(): void {
     this.write(PONG);
   }
 
-  /** The heartbeat was not answered: the peer is gone, so nothing would read a close frame's answer. */
+  /**
+   * The heartbeat was not answered: the peer is gone, so nothing would read a close frame's answer. A connection that is
+   * behind may just not have read the ping yet; how long it may stay so is the slow consumers' limit.
+   */
   expire(): void {
+    if (this.behindSince > 0) return;
     this.close('heartbeat_timeout');
     this.ws.terminate();
   }
@@ -150,6 +156,8 @@ export class Connection implements Sink, Beating {
   private drained(): void {
     if (this.behindSince === 0) return;
     this.behindSince = 0;
+    // What was sent has been taken: a sign of life.
+    this.alive = true;
     this.events?.onClear();
   }
 }

@@ -176,7 +176,7 @@ export class Gateway {
   private sweep(): void {
     const now = performance.now();
     for (const connection of this.behind) {
-      if (now - connection.behindSince < this.options.slowConsumerMaxMs) continue;
+      if (!connection.isOpen || now - connection.behindSince < this.options.slowConsumerMaxMs) continue;
       this.options.session.metrics.add('holdfast.slow.consumers', 1, { result: 'closed' });
       connection.close('slow_consumer', 'Too far behind; reconnect and recover.');
     }
