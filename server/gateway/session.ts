@@ -255,6 +255,9 @@ export class Session {
     }
     this.inFlight++;
     try {
+      // Behind a subscribe of the same channel, or that would begin after this message. Publishes do not wait for each other.
+      const before = this.atWork.get(channel);
+      if (before) await before;
       const { offset, epoch, duplicate } = await this.context.publisher.publish('ws', this.connection.user, {
         channel,
         data,

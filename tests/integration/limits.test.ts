@@ -202,6 +202,18 @@ describe('limits', () => {
     await eventually(async () => (await RawClient.open(node().wsUrl, token)).close());
   });
 
+  test('a publish sent right behind a subscribe is seen by that subscription, and publishes keep their order', async () => {
+    for (let round = 0; round < 10; round++) {
+      const client = await open();
+      const channel = `room:behind-${round}`;
+      client.send({ type: 'subscribe', channel });
+      for (let i = 1; i <= 5; i++) client.send({ type: 'publish', id: String(i), channel, data: i });
+      await client.next('message', (message) => message.offset === 5);
+      expect(client.messages().map((message) => message.data)).toEqual([1, 2, 3, 4, 5]);
+      client.close();
+    }
+  });
+
   test('commands of one channel may be sent without waiting for the answers', async () => {
     const client = await open();
     for (const type of ['subscribe', 'unsubscribe', 'subscribe', 'unsubscribe', 'subscribe', 'presence']) {
