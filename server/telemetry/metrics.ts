@@ -1,5 +1,5 @@
 /** Instruments made from the catalogue, behind three verbs. Everything else in the server records through this. */
-import type { Attributes, Counter, Histogram, Meter } from '@opentelemetry/api';
+import type { Attributes, Histogram, Meter } from '@opentelemetry/api';
 import { type LabelsOf, METRICS, type MetricDefinition, type MetricName, type MetricNameOf } from './catalogue.ts';
 
 type Labels<K extends MetricName> = LabelsOf<K> extends undefined ? [] : [labels: LabelsOf<K>];
@@ -13,31 +13,62 @@ export interface Metrics {
   observe<K extends MetricNameOf<'gauge'>>(name: K, read: () => number, ...labels: Labels<K>): void;
 }
 
-/** Makes all instruments at once; counters start at zero for every label value, so that a first increase is seen as one. */
+/** One series of a counter. */
+interface Series {
+  readonly labels: Attributes;
+  value: number;
+}
+
+/**
+ * Makes all instruments at once; counters start at zero for every label value, so that a first increase is seen as one.
+ * Counters are plain numbers that are read at each scrape: an OpenTelemetry counter hashes its attributes at every
+ * `add`, which was measurable in every publish.
+ */
 export function createMetrics(meter: Meter): Metrics {
-  const counters = new Map<string, Counter>();
+  const counters = new Map<string, Map<string, Series>>();
   const histograms = new Map<string, Histogram>();
   for (const [name, definition] of Object.entries<MetricDefinition>(METRICS)) {
-    const options = { description: definition.help, unit: definition.unit };
-    if (definition.type === 'counter') {
-      const counter = meter.createCounter(name, options);
-      for (const labels of labelCombinations(definition.labels ?? {})) counter.add(0, labels);
-      counters.set(name, counter);
-    } else if (definition.type === 'histogram') {
-      const advice = { explicitBucketBoundaries: [...(definition.buckets ?? [])] };
-      histograms.set(name, meter.createHistogram(name, { ...options, advice }));
-    }
+    if (definition.type === 'counter') counters.set(name, createCounter(meter, name, definition));
+    else if (definition.type === 'histogram') histograms.set(name, createHistogram(meter, name, definition));
   }
   return {
-    add: (name, value, labels?: Attributes) => counters.get(name)?.add(value, labels),
+    add: (name, value, labels?: Attributes) => {
+      const series = counters.get(name)?.get(keyOf(labels));
+      if (series) series.value += value;
+    },
     record: (name, value, labels?: Attributes) => histograms.get(name)?.record(value, labels),
     observe: (name, read, labels?: Attributes) => {
       const { help, unit } = METRICS[name];
-      meter
-        .createObservableGauge(name, { description: help, unit })
-        .addCallback((result) => result.observe(read(), labels));
+      const gauge = meter.createObservableGauge(name, { description: help, unit });
+      gauge.addCallback((result) => result.observe(read(), labels));
     },
   };
+}
+
+function createCounter(meter: Meter, name: string, { help, unit, labels = {} }: MetricDefinition): Map<string, Series> {
+  const all = new Map(
+    labelCombinations(labels).map((combination) => [keyOf(combination), { labels: combination, value: 0 }]),
+  );
+  meter.createObservableCounter(name, { description: help, unit }).addCallback((result) => {
+    for (const series of all.values()) result.observe(series.value, series.labels);
+  });
+  return all;
+}
+
+function createHistogram(meter: Meter, name: string, { help, unit, buckets = [] }: MetricDefinition): Histogram {
+  const advice = { explicitBucketBoundaries: [...buckets] };
+  return meter.createHistogram(name, { description: help, unit, advice });
+}
+
+/** Label values, in the order of their names; the types see to it that callers give just these. */
+function keyOf(labels: Attributes | undefined): string {
+  if (!labels) return '';
+  const names = Object.keys(labels);
+  if (names.length === 1) return String(labels[names[0] as string]);
+  return names
+    .sort()
+    .map((name) => String(labels[name]))
+    .join(' ');
 }
 
 /** Metrics that go nowhere, for parts that run without a node around them. */

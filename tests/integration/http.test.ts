@@ -4,6 +4,15 @@ import { Ajv } from 'ajv';
 import type { Cluster } from '../../infra/local/cluster.ts';
 import { post } from '../support/api.ts';
 import { startTestCluster } from '../support/cluster.ts';
+import { RawClient } from '../support/raw-client.ts';
+
+/** The same schema without room for fields that it does not name: an answer that grew one has to be documented. */
+function closed(schema: unknown): unknown {
+  if (Array.isArray(schema)) return schema.map(closed);
+  if (typeof schema !== 'object' || schema === null) return schema;
+  const parts = Object.entries(schema).map(([key, value]) => [key, closed(value)] as const);
+  return { ...Object.fromEntries(parts), ...('properties' in schema && { additionalProperties: false }) };
+}
 
 describe('HTTP', () => {
   let cluster: Cluster;
@@ -67,7 +76,34 @@ describe('HTTP', () => {
       expect(answer.body.error?.message).toMatch(message);
     }
     expect((await send('x', { 'content-type': 'text/plain' })).status).toBe(400);
-    expect(await get('/nowhere')).toMatchObject({ status: 404, body: { ok: false, error: { code: 'not_found' } } });
+  });
+
+  test('every refusal has the one error format, also those that no route gives', async () => {
+    const cases: [string, string, number, string][] = [
+      ['GET', '/nowhere', 404, 'not_found'],
+      ['GET', '/v1/chat.postMessage', 404, 'not_found'],
+      ['PUT', '/healthz', 404, 'not_found'],
+      ['GET', '/ws', 404, 'not_found'],
+      ['GET', '/%zz', 400, 'bad_request'],
+      ['GET', '/v1/conversations.history?channel=a&channel=b', 400, 'bad_request'],
+      ['POST', '/v1/chat.postMessage', 400, 'bad_request'],
+    ];
+    for (const [method, path, status, code] of cases) {
+      const response = await fetch(url() + path, { method, headers: { authorization: `Bearer ${token}` } });
+      const body: unknown = await response.json();
+      expect([path, response.status, body]).toEqual([
+        path,
+        status,
+        { ok: false, error: { code, message: expect.any(String) } },
+      ]);
+      expect(response.headers.get('content-type')).toMatch(/^application\/json/);
+    }
+  });
+
+  test('data that is nested 30,000 deep is answered, not crashed on', async () => {
+    const answer = await send(`{"channel":"room:deep","data":${'['.repeat(30_000)}${']'.repeat(30_000)}}`);
+    expect(answer).toMatchObject({ status: 400, body: { error: { code: 'bad_request' } } });
+    expect((await post(url(), token, { channel: 'room:deep', text: 'x' })).status).toBe(200);
   });
 
   test('what would poison a prototype is data like any other', async () => {
@@ -93,6 +129,26 @@ describe('HTTP', () => {
       offset: 1,
       duplicate: false,
     });
+    const client = await RawClient.open(cluster.nodes[1]?.wsUrl as string, token);
+    client.send({ type: 'publish', id: 'p', channel: 'room:retry', data: 'another', client_msg_id: 'k-1' });
+    expect(await client.next('ack')).toMatchObject({ offset: 1, duplicate: true });
+    client.close();
+    const { body } = await get('/v1/conversations.history?channel=room:retry');
+    expect((body.messages as { data: unknown }[]).map((stored) => stored.data)).toEqual([
+      { text: 'once' },
+      { text: 'once' },
+    ]);
+  });
+
+  test('the same client_msg_id sent through both nodes at the same moment is stored once', async () => {
+    const tries = Array.from({ length: 20 }, (_, i) =>
+      post(url(i % 2), token, { channel: 'room:race', data: i, client_msg_id: 'k-race' }),
+    );
+    const answers = await Promise.all(tries);
+    expect(answers.map((answer) => [answer.status, answer.offset])).toEqual(Array(20).fill([200, 1]));
+    expect(new Set(answers.map((answer) => answer.id)).size).toBe(1);
+    expect(answers.filter((answer) => !answer.duplicate)).toHaveLength(1);
+    expect((await get('/v1/conversations.history?channel=room:race')).body).toMatchObject({ top: 1 });
   });
 
   test('history pages forward with after, backward with before, and gives the newest without either', async () => {
@@ -107,6 +163,11 @@ describe('HTTP', () => {
     expect(await page('&limit=3')).toEqual([[8, 9, 10], true, 10]);
     expect(await page('&before=8&limit=3')).toEqual([[5, 6, 7], true, 10]);
     expect(await page('&before=3')).toEqual([[1, 2], false, 10]);
+    expect(await page('&after=99')).toEqual([[], false, 10]);
+    expect(await page('&before=99&limit=1000')).toEqual([[1, 2, 3, 4, 5, 6, 7, 8, 9, 10], false, 10]);
+    expect(await page('&before=1')).toEqual([[], false, 10]);
+    expect(await page('&before=0')).toEqual([[], false, 10]);
+    expect(await page(`&after=${Number.MAX_SAFE_INTEGER}`)).toEqual([[], false, 10]);
     expect((await get('/v1/conversations.history?channel=room:unknown')).body).toMatchObject({
       top: 0,
       messages: [],
@@ -120,9 +181,29 @@ describe('HTTP', () => {
       '&after=1&before=2',
       '&after=1.5',
       '&other=1',
+      '&limit=',
+      '&limit=1e2',
+      '&after=1&after=2',
+      '&after=9007199254740993',
+      '&before=99999999999999999999',
     ]) {
       expect([bad, (await get(`/v1/conversations.history?channel=room:pages${bad}`)).status]).toEqual([bad, 400]);
     }
+    expect((await get('/v1/conversations.history')).status).toBe(400);
+  });
+
+  test('history is read by those who may subscribe, and by nobody else', async () => {
+    await post(url(), token, { channel: 'room:mine', text: 'secret' });
+    const readAs = async (bearer: string) => get('/v1/conversations.history?channel=room:mine', bearer);
+    const reader = await cluster.token({ user: 'ben', subscribe: ['room:mine'], publish: [] });
+    const writer = await cluster.token({ user: 'ben', subscribe: ['room:other'], publish: ['room:mine'] });
+    const expired = await cluster.token({ user: 'ben', ttlSeconds: -60 });
+    expect((await readAs(reader)).status).toBe(200);
+    expect(await readAs(writer)).toMatchObject({ status: 403, body: { error: { code: 'forbidden' } } });
+    expect(await readAs(expired)).toMatchObject({ status: 401, body: { error: { code: 'unauthenticated' } } });
+    expect((await readAs('nonsense')).status).toBe(401);
+    expect((await fetch(`${url()}/v1/conversations.history?channel=room:mine`)).status).toBe(401);
+    expect((await post(url(), reader, { channel: 'room:mine', text: 'x' })).status).toBe(403);
   });
 
   test('pages of other origins may call when they are listed', async () => {
@@ -137,11 +218,21 @@ describe('HTTP', () => {
       );
     };
     expect(await preflight('https://app.example')).toBe('https://app.example');
-    expect(await preflight('https://evil.example')).not.toBe('https://evil.example');
+    const answer = async (origin: string) =>
+      (await fetch(`${url()}/healthz`, { headers: { origin } })).headers.get('access-control-allow-origin');
+    expect(await answer('https://app.example')).toBe('https://app.example');
+    for (const origin of ['https://evil.example', 'https://app.example.evil', 'http://app.example', 'null']) {
+      expect([origin, await preflight(origin), await answer(origin)]).toEqual([origin, null, null]);
+    }
   });
 
   test('the OpenAPI document describes every route, and the real answers fit it', async () => {
-    type Operation = { responses: Record<string, { content: { 'application/json': { schema: object } } }> };
+    type Operation = {
+      responses: Record<string, { content: { 'application/json': { schema: object } } }>;
+      security?: object[];
+      parameters?: { name: string; in: string; required?: boolean }[];
+      requestBody?: { content: { 'application/json': { schema: { properties: object } } } };
+    };
     const document = (await (await fetch(`${url()}/openapi.json`)).json()) as {
       openapi: string;
       paths: Record<string, Record<string, Operation>>;
@@ -157,27 +248,42 @@ describe('HTTP', () => {
       'post /auth/ticket',
       'post /v1/chat.postMessage',
     ]);
+    const parameters = document.paths['/v1/conversations.history']?.get?.parameters ?? [];
+    expect(parameters.map(({ name, required }) => [name, required === true])).toEqual([
+      ['channel', true],
+      ['after', false],
+      ['before', false],
+      ['limit', false],
+    ]);
+    const body = document.paths['/v1/chat.postMessage']?.post?.requestBody?.content['application/json'].schema;
+    expect(Object.keys(body?.properties ?? {})).toEqual(['channel', 'data', 'text', 'client_msg_id']);
+    for (const [path, methods] of Object.entries(document.paths)) {
+      for (const { security } of Object.values(methods))
+        expect([path, security]).toEqual([path, path.endsWith('z') ? undefined : [{ bearer: [] }]]);
+    }
     const ajv = new Ajv({ strict: false, validateFormats: false });
     const authorization = `Bearer ${token}`;
     const json = { authorization, 'content-type': 'application/json' };
     const calls: [string, string, RequestInit, number][] = [
       ['get', '/healthz', {}, 200],
       ['get', '/readyz', {}, 200],
-      ['get', '/v1/conversations.history?channel=room:pages', { headers: { authorization } }, 200],
+      ['post', '/v1/chat.postMessage', { headers: json, body: '{"channel":"room:api","text":"x"}' }, 200],
+      ['get', '/v1/conversations.history?channel=room:api', { headers: { authorization } }, 200],
       ['get', '/v1/conversations.history?channel=', { headers: { authorization } }, 400],
       ['post', '/auth/ticket', { headers: { authorization } }, 200],
       ['post', '/auth/ticket', {}, 401],
       ['post', '/v1/chat.postMessage', { headers: json, body: '{"channel":"room:api","text":"x"}' }, 200],
       ['post', '/v1/chat.postMessage', { headers: json, body: '{}' }, 400],
+      ['post', '/v1/chat.postMessage', { headers: json, body: `{"channel":"a","text":"${'x'.repeat(70_000)}"}` }, 413],
     ];
     for (const [method, path, init, status] of calls) {
       const response = await fetch(url() + path, { ...init, method });
       expect([path, response.status]).toEqual([path, status]);
       const responses = document.paths[path.split('?')[0] as string]?.[method]?.responses ?? {};
       const schema = (responses[String(status)] ?? responses.default)?.content['application/json'].schema ?? false;
-      const validate = ajv.compile(schema);
-      const body: unknown = await response.json();
-      expect([path, validate(body), validate.errors]).toEqual([path, true, null]);
+      const validate = ajv.compile(closed(schema) as object | boolean);
+      const answer: unknown = await response.json();
+      expect([path, validate(answer), validate.errors]).toEqual([path, true, null]);
     }
   });
 });
