@@ -97,14 +97,19 @@ function isPatterns(value: unknown): boolean {
   );
 }
 
+/** The keys could not be had. jose says "generic" for an answer other than 200 or JSON; what is wrong with a token has a code. */
+function isKeyFault(error: unknown): boolean {
+  if (!(error instanceof errors.JOSEError)) return true;
+  return ['ERR_JWKS_TIMEOUT', 'ERR_JWKS_INVALID', 'ERR_JOSE_GENERIC'].includes(error.code);
+}
+
 function tokenError(error: unknown): AppError {
   if (error instanceof AppError) return error;
   if (error instanceof errors.JWTExpired) return new AppError('unauthenticated', 'The token has expired.');
   if (error instanceof errors.JWTClaimValidationFailed) {
     return new AppError('unauthenticated', `The token's "${error.claim}" claim is missing or wrong.`);
   }
-  const isKeyFault = error instanceof errors.JWKSTimeout || !(error instanceof errors.JOSEError);
-  if (isKeyFault) {
+  if (isKeyFault(error)) {
     const text = 'The keys of the token issuer cannot be fetched now; retry.';
     return new AppError('unavailable', text, { retryAfterMs: 2_000, cause: error });
   }

@@ -1,7 +1,14 @@
 /** The HTTP side of a node: Fastify with the routes, one error format, the OpenAPI document. */
 import cors from '@fastify/cors';
 import swagger from '@fastify/swagger';
-import Fastify, { type FastifyBaseLogger, type FastifyError, type FastifyInstance, LogController } from 'fastify';
+import Fastify, {
+  type FastifyBaseLogger,
+  type FastifyError,
+  type FastifyInstance,
+  type FastifyReply,
+  type FastifyRequest,
+  LogController,
+} from 'fastify';
 import { AppError, errorBody, toAppError } from '../errors.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import { addDemoPage } from './demo.ts';
@@ -37,6 +44,8 @@ export async function createHttpApp(options: HttpOptions): Promise<FastifyInstan
     onConstructorPoisoning: 'ignore',
     ajv: { customOptions: { removeAdditional: false, coerceTypes: false, allErrors: false } },
     forceCloseConnections: true,
+    // What is refused before there is a route: a path that cannot be decoded.
+    frameworkErrors: (error, request, reply) => void answerError(error, request, reply, options.metrics),
   });
   // Query strings are text; only there may "10" mean 10.
   coerceQueries(app);
@@ -67,20 +76,29 @@ function coerceQueries(app: FastifyInstance): void {
 }
 
 function setErrorFormat(app: FastifyInstance, metrics: Metrics): void {
-  app.setErrorHandler<FastifyError | AppError>((thrown, request, reply) => {
-    const error = fromFastify(thrown);
-    metrics.add('holdfast.errors', 1, { code: error.code });
-    if (error.code === 'internal') request.log.error({ err: error.cause }, 'A request failed.');
-    if (error.retryAfterMs !== undefined) void reply.header('retry-after', Math.ceil(error.retryAfterMs / 1000));
-    return reply
-      .code(error.httpStatus)
-      .type('application/json')
-      .serializer(JSON.stringify)
-      .send({ ok: false, error: errorBody(error) });
-  });
+  app.setErrorHandler<FastifyError | AppError>((thrown, request, reply) =>
+    answerError(thrown, request, reply, metrics),
+  );
   app.setNotFoundHandler((request) => {
     throw new AppError('not_found', `There is no ${request.method} ${request.url.split('?')[0]}; see /openapi.json.`);
   });
+}
+
+function answerError(
+  thrown: FastifyError | AppError,
+  request: Pick<FastifyRequest, 'log'>,
+  reply: FastifyReply,
+  metrics: Metrics,
+): FastifyReply {
+  const error = fromFastify(thrown);
+  metrics.add('holdfast.errors', 1, { code: error.code });
+  if (error.code === 'internal') request.log.error({ err: error.cause }, 'A request failed.');
+  if (error.retryAfterMs !== undefined) void reply.header('retry-after', Math.ceil(error.retryAfterMs / 1000));
+  return reply
+    .code(error.httpStatus)
+    .type('application/json')
+    .serializer(JSON.stringify)
+    .send({ ok: false, error: errorBody(error) });
 }
 
 /** Fastify's own refusals (validation, body parsing, limits) in our codes. */

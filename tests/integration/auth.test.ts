@@ -123,6 +123,9 @@ describeWith('redis')('authentication', () => {
     await client.next('ack');
     await client.next('message');
     expect(client.pushes.map((push) => push.type).slice(0, 2)).toEqual(['welcome', 'subscribed']);
+    client.send({ type: 'auth', token });
+    expect(await client.next('error')).toMatchObject({ code: 'bad_request' });
+    expect(client.closed).toBeUndefined();
     client.close();
   });
 
@@ -147,7 +150,12 @@ describeWith('redis')('authentication', () => {
     await nothing.next('welcome');
     nothing.send({ type: 'subscribe', id: 's', channel: 'room:7' });
     await nothing.next('error', (error) => error.code === 'forbidden');
-    for (const open of [client, nothing]) open.close();
+    const byTicket = withTicket((await fetchTicket(narrow)).ticket, 1);
+    await byTicket.next('welcome');
+    await byTicket.subscribe('room:7');
+    byTicket.send({ type: 'subscribe', id: 's', channel: 'inbox:ada' });
+    await byTicket.next('error', (error) => error.id === 's' && error.code === 'forbidden');
+    for (const open of [client, nothing, byTicket]) open.close();
   });
 
   test('a session ends with its token, with a code that asks for a new one', async () => {
@@ -161,12 +169,21 @@ describeWith('redis')('authentication', () => {
   });
 
   test('a token in the query is refused, unless it is switched on', async () => {
-    const open = () => new RawClient(node(1).wsUrl, { query: `?token=${token}` });
-    expect(await open().closeCode()).toBe(1008);
+    const open = (bearer: string) => new RawClient(node(1).wsUrl, { query: `?token=${bearer}` });
+    expect(await open(token).closeCode()).toBe(1008);
     await node(1).restart({ AUTH_QUERY_TOKEN: 'true' });
-    const client = open();
+    const client = open(token);
     await client.next('welcome');
     client.close();
+    const bad = {
+      expired: await sign({ exp: seconds() - 60 }, cluster.secret),
+      audience: await sign({ aud: 'other' }, cluster.secret),
+      key: await sign({}, 'another secret of more than 32 bytes!'),
+      ticket: (await fetchTicket()).ticket,
+      empty: '',
+    };
+    for (const [what, bearer] of Object.entries(bad))
+      expect([what, await open(bearer).closeCode()]).toEqual([what, 1008]);
   });
 
   test('with Redis away a ticket is honoured once per node, and counted', async () => {
@@ -186,10 +203,16 @@ describeWith('redis')('authentication', () => {
 describeWith()('authentication by JWKS', () => {
   let cluster: Cluster;
   let requests = 0;
+  /** How the issuer answers. */
+  let mode: 'well' | 'slow' | 'failing' | 'nonsense' | 'wrong' = 'well';
   const keys: unknown[] = [];
   const issuer = createServer((_request, response) => {
     requests++;
-    response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify({ keys }));
+    const answer = (status: number, body: string) => response.writeHead(status).end(body);
+    if (mode === 'failing') answer(500, 'oops');
+    else if (mode === 'nonsense') answer(200, '<html>');
+    else if (mode === 'wrong') answer(200, '{}');
+    else setTimeout(() => answer(200, JSON.stringify({ keys })), mode === 'slow' ? 1_500 : 0);
   });
   let good: Awaited<ReturnType<typeof generateKeyPair>>;
 
@@ -202,6 +225,7 @@ describeWith()('authentication by JWKS', () => {
       AUTH_JWKS_URL: url,
       AUTH_TICKET_SECRET: 't'.repeat(32),
       AUTH_ISSUER: 'https://issuer',
+      AUTH_TIMEOUT_MS: '1000',
       LOG_LEVEL: 'error',
     };
     cluster = await startTestCluster({ nodes: 1, redis: false, secret: null, env });
@@ -215,8 +239,15 @@ describeWith()('authentication by JWKS', () => {
     new SignJWT({ sub: 'ada', iss: 'https://issuer', exp: seconds() + 60, channels: { publish: ['*'] }, ...claims })
       .setProtectedHeader({ alg, kid: 'k1' })
       .sign(key);
-  const status = async (token: string) =>
-    (await post(cluster.nodes[0]?.url as string, token, { channel: 'a', text: 'x' })).status;
+  const send = (token: string) => post(cluster.nodes[0]?.url as string, token, { channel: 'a', text: 'x' });
+  const status = async (token: string) => (await send(token)).status;
+
+  async function connect(token: string): Promise<RawClient> {
+    const client = new RawClient(cluster.nodes[0]?.wsUrl as string);
+    await eventually(() => expect(client.ws.readyState).toBe(client.ws.OPEN));
+    client.send({ type: 'auth', token });
+    return client;
+  }
 
   test('tokens of the issuer are accepted; other keys, issuers, and a public key used as a secret are not', async () => {
     expect(await status(await issue({}, good.privateKey))).toBe(200);
@@ -226,5 +257,34 @@ describeWith()('authentication by JWKS', () => {
     expect(await status(confused)).toBe(401);
     for (let i = 0; i < 20; i++) expect(await status(await issue({ n: i }, good.privateKey))).toBe(200);
     expect(requests).toBeLessThanOrEqual(3);
+    const client = await connect(await issue({}, good.privateKey));
+    expect(await client.next('welcome')).toMatchObject({ user: 'ada' });
+    client.close();
+  });
+
+  test('an issuer that fails is no fault of the token: the answer is to retry, and heals with the issuer', async () => {
+    await cluster.nodes[0]?.restart();
+    const token = await issue({}, good.privateKey);
+    for (mode of ['failing', 'nonsense', 'wrong'] as const) {
+      expect([mode, await send(token)]).toEqual([
+        mode,
+        expect.objectContaining({
+          status: 503,
+          retryAfter: '2',
+          error: expect.objectContaining({ code: 'unavailable' }),
+        }),
+      ]);
+      expect([mode, await (await connect(token)).closeCode()]).toEqual([mode, 1013]);
+    }
+    expect(await status('nonsense')).toBe(401);
+    mode = 'slow';
+    // The token came in time; that the keys come later than AUTH_TIMEOUT_MS is not the client's fault.
+    const [client, hasty] = await Promise.all([connect(token), connect(token)]);
+    for (let i = 0; i < 40; i++) hasty.send({ type: 'subscribe', channel: `room:${i}` });
+    expect(await hasty.closeCode()).toBe(4500);
+    expect(await client.next('welcome')).toMatchObject({ user: 'ada' });
+    client.close();
+    mode = 'well';
+    expect(await status(token)).toBe(200);
   });
 });

@@ -6,6 +6,18 @@ import { post } from '../support/api.ts';
 import { startTestCluster } from '../support/cluster.ts';
 import { RawClient } from '../support/raw-client.ts';
 
+interface Operation {
+  readonly responses: Record<string, { content: { 'application/json': { schema: object } } }>;
+  readonly security?: object[];
+  readonly parameters?: { name: string; required?: boolean }[];
+  readonly requestBody?: { content: { 'application/json': { schema: { properties: object } } } };
+}
+
+interface OpenApi {
+  readonly openapi: string;
+  readonly paths: Record<string, Record<string, Operation>>;
+}
+
 /** The same schema without room for fields that it does not name: an answer that grew one has to be documented. */
 function closed(schema: unknown): unknown {
   if (Array.isArray(schema)) return schema.map(closed);
@@ -226,41 +238,34 @@ describe('HTTP', () => {
     }
   });
 
-  test('the OpenAPI document describes every route, and the real answers fit it', async () => {
-    type Operation = {
-      responses: Record<string, { content: { 'application/json': { schema: object } } }>;
-      security?: object[];
-      parameters?: { name: string; in: string; required?: boolean }[];
-      requestBody?: { content: { 'application/json': { schema: { properties: object } } } };
-    };
-    const document = (await (await fetch(`${url()}/openapi.json`)).json()) as {
-      openapi: string;
-      paths: Record<string, Record<string, Operation>>;
-    };
-    expect(document.openapi).toBe('3.1.0');
-    const routes = Object.entries(document.paths).flatMap(([path, methods]) =>
-      Object.keys(methods).map((method) => `${method} ${path}`),
+  const fetchDocument = async () => (await (await fetch(`${url()}/openapi.json`)).json()) as OpenApi;
+
+  test('the OpenAPI document describes every route, with what it takes and whether it needs a token', async () => {
+    const { openapi, paths } = await fetchDocument();
+    expect(openapi).toBe('3.1.0');
+    const routes = Object.entries(paths).flatMap(([path, methods]) =>
+      Object.entries(methods).map(([method, { security }]) => [method, path, security !== undefined]),
     );
     expect(routes.sort()).toEqual([
-      'get /healthz',
-      'get /readyz',
-      'get /v1/conversations.history',
-      'post /auth/ticket',
-      'post /v1/chat.postMessage',
+      ['get', '/healthz', false],
+      ['get', '/readyz', false],
+      ['get', '/v1/conversations.history', true],
+      ['post', '/auth/ticket', true],
+      ['post', '/v1/chat.postMessage', true],
     ]);
-    const parameters = document.paths['/v1/conversations.history']?.get?.parameters ?? [];
+    const parameters = paths['/v1/conversations.history']?.get?.parameters ?? [];
     expect(parameters.map(({ name, required }) => [name, required === true])).toEqual([
       ['channel', true],
       ['after', false],
       ['before', false],
       ['limit', false],
     ]);
-    const body = document.paths['/v1/chat.postMessage']?.post?.requestBody?.content['application/json'].schema;
+    const body = paths['/v1/chat.postMessage']?.post?.requestBody?.content['application/json'].schema;
     expect(Object.keys(body?.properties ?? {})).toEqual(['channel', 'data', 'text', 'client_msg_id']);
-    for (const [path, methods] of Object.entries(document.paths)) {
-      for (const { security } of Object.values(methods))
-        expect([path, security]).toEqual([path, path.endsWith('z') ? undefined : [{ bearer: [] }]]);
-    }
+  });
+
+  test('real answers have what the OpenAPI document says, and nothing else', async () => {
+    const { paths } = await fetchDocument();
     const ajv = new Ajv({ strict: false, validateFormats: false });
     const authorization = `Bearer ${token}`;
     const json = { authorization, 'content-type': 'application/json' };
@@ -272,14 +277,13 @@ describe('HTTP', () => {
       ['get', '/v1/conversations.history?channel=', { headers: { authorization } }, 400],
       ['post', '/auth/ticket', { headers: { authorization } }, 200],
       ['post', '/auth/ticket', {}, 401],
-      ['post', '/v1/chat.postMessage', { headers: json, body: '{"channel":"room:api","text":"x"}' }, 200],
       ['post', '/v1/chat.postMessage', { headers: json, body: '{}' }, 400],
       ['post', '/v1/chat.postMessage', { headers: json, body: `{"channel":"a","text":"${'x'.repeat(70_000)}"}` }, 413],
     ];
     for (const [method, path, init, status] of calls) {
       const response = await fetch(url() + path, { ...init, method });
       expect([path, response.status]).toEqual([path, status]);
-      const responses = document.paths[path.split('?')[0] as string]?.[method]?.responses ?? {};
+      const responses = paths[path.split('?')[0] as string]?.[method]?.responses ?? {};
       const schema = (responses[String(status)] ?? responses.default)?.content['application/json'].schema ?? false;
       const validate = ajv.compile(closed(schema) as object | boolean);
       const answer: unknown = await response.json();
