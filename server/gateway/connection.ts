@@ -164,6 +164,8 @@ export class Connection implements Sink, Beating {
 
 function closeCodeOf(wsErrorCode: string | undefined): number {
   if (wsErrorCode === 'WS_ERR_INVALID_UTF8') return CLOSE_CODES.invalid_payload.code;
-  if (wsErrorCode === 'WS_ERR_UNSUPPORTED_MESSAGE_LENGTH') return CLOSE_CODES.message_too_big.code;
+  // The second: its length is beyond what any number here can say.
+  if (wsErrorCode === 'WS_ERR_UNSUPPORTED_MESSAGE_LENGTH' || wsErrorCode === 'WS_ERR_UNSUPPORTED_DATA_PAYLOAD_LENGTH')
+    return CLOSE_CODES.message_too_big.code;
   return wsErrorCode?.startsWith('WS_ERR_') ? CLOSE_CODES.protocol_error.code : 1006;
 }

@@ -75,7 +75,12 @@ export class Gateway {
   }
 
   attach(server: Server): void {
-    server.on('upgrade', (request, socket, head) => void this.upgrade(request, socket, head));
+    server.on('upgrade', (request, socket, head) => {
+      this.upgrade(request, socket, head).catch((error: unknown) => {
+        this.options.session.onError('An upgrade failed.', error);
+        socket.destroy();
+      });
+    });
   }
 
   /** Refuses new connections and moves the present ones away; resolves when they are gone or the time is up. */

@@ -175,6 +175,8 @@ export class Session {
   private async authenticate(method: AuthMethod, credential: string): Promise<void> {
     if (this.principal) throw new AppError('bad_request', 'This connection is authenticated already.');
     this.authenticating = true;
+    // It came in time. How long the issuer's keys may take has its own limit, and is not the client's fault.
+    clearTimeout(this.authTimer);
     try {
       const principal = await this.context.authenticator.authenticate(method, credential);
       if (!this.ended) this.begin(principal);

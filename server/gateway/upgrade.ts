@@ -42,8 +42,8 @@ export class Door {
   }
 
   decide(request: IncomingMessage, state: DoorState): DoorDecision {
-    const url = new URL(request.url ?? '/', 'ws://holdfast');
-    if (url.pathname !== '/ws')
+    const url = urlOf(request);
+    if (url?.pathname !== '/ws')
       return refuse('bad_request', new AppError('not_found', 'WebSockets are served at /ws.'));
     if (!offersSubprotocol(request)) {
       return refuse(
@@ -54,7 +54,7 @@ export class Door {
     if (!isOriginAllowed(request, this.options.allowedOrigins)) {
       return refuse('origin_rejected', new AppError('forbidden', 'This origin may not connect (ALLOWED_ORIGINS).'));
     }
-    return this.admit(state) ?? { allowed: true, credential: credentialOf(url) };
+    return this.admit(state) ?? { allowed: true, credential: credentialOf(url.searchParams) };
   }
 
   private admit({ connections, draining }: DoorState): DoorDecision | undefined {
@@ -75,6 +75,12 @@ function refuse(refusal: Refusal, error: AppError): DoorDecision {
   return { allowed: false, refusal, error };
 }
 
+/** Undefined: what the client asked for is no URL, such as `//`. */
+function urlOf({ url = '/' }: IncomingMessage): URL | undefined {
+  const base = 'ws://holdfast';
+  return URL.canParse(url, base) ? new URL(url, base) : undefined;
+}
+
 function offersSubprotocol(request: IncomingMessage): boolean {
   const offered = request.headers['sec-websocket-protocol'];
   // None is fine: tools on the command line offer none.
@@ -88,10 +94,10 @@ export function isOriginAllowed(request: IncomingMessage, allowed: readonly stri
   return URL.canParse(origin) && new URL(origin).host === host;
 }
 
-function credentialOf(url: URL): Credential {
-  const ticket = url.searchParams.get('ticket');
+function credentialOf(query: URLSearchParams): Credential {
+  const ticket = query.get('ticket');
   if (ticket !== null) return { method: 'ticket', value: ticket };
-  const token = url.searchParams.get('token');
+  const token = query.get('token');
   return token === null ? { method: 'none' } : { method: 'query', value: token };
 }
 

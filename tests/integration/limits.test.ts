@@ -2,12 +2,15 @@
 import { randomBytes } from 'node:crypto';
 import { request as httpRequest, type IncomingMessage } from 'node:http';
 import { connect, type Socket } from 'node:net';
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
+import fc from 'fast-check';
 import type { Cluster } from '../../infra/local/cluster.ts';
-import { post } from '../support/api.ts';
+import { CLOSE_CODES } from '../../server/protocol/codes.ts';
+import { COMMANDS } from '../../server/protocol/schemas.ts';
+import { metric, post } from '../support/api.ts';
 import { startTestCluster } from '../support/cluster.ts';
 import { RawClient } from '../support/raw-client.ts';
-import { eventually } from '../support/wait.ts';
+import { eventually, sleep } from '../support/wait.ts';
 
 const LIMITS = {
   MAX_PAYLOAD_BYTES: '65536',
@@ -27,6 +30,14 @@ describe('limits', () => {
     cluster = await startTestCluster({ nodes: 1, redis: false, env: LIMITS });
   });
   afterAll(() => cluster?.stop());
+  afterEach(async () => {
+    expect(node().process.exit).toBeUndefined();
+    const client = await open();
+    client.send({ type: 'publish', id: 'after', channel: 'room:after', data: 1 });
+    await client.next('ack');
+    client.close();
+    expect(await metric(node().metricsUrl, 'holdfast_errors_total', { code: 'internal' })).toBe(0);
+  });
 
   const node = () => cluster.nodes[0] as Cluster['nodes'][number];
   const newToken = () => cluster.token({ user: `user-${++users}` });
@@ -54,17 +65,31 @@ describe('limits', () => {
     });
   }
 
-  /** A socket after a handmade upgrade, for frames that no library would send. */
-  function rawSocket(): Promise<Socket> {
+  /** A socket after a handmade upgrade, for requests and frames that no library would send. */
+  function rawSocket(target = '/ws', onAnswer: (answer: string) => void = () => {}): Promise<Socket> {
     return new Promise((resolve, reject) => {
       const socket = connect(node().port, '127.0.0.1');
       const key = randomBytes(16).toString('base64');
       socket.write(
-        `GET /ws HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: ${key}\r\n\r\n`,
+        `GET ${target} HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: ${key}\r\n\r\n`,
       );
-      socket.once('data', () => resolve(socket));
+      socket.once('data', (answer) => {
+        onAnswer(String(answer));
+        resolve(socket);
+      });
       socket.once('error', reject);
+      socket.once('close', () => reject(new Error(`${target} was not answered`)));
     });
+  }
+
+  /** The status that answers a handmade upgrade request to `target`. */
+  async function rawStatus(target: string): Promise<number> {
+    let status = 0;
+    const socket = await rawSocket(target, (answer) => {
+      status = Number(answer.split(' ')[1]);
+    });
+    socket.destroy();
+    return status;
   }
 
   /** The code of the close frame that answers `bytes`. */
@@ -111,6 +136,12 @@ describe('limits', () => {
     const parts = await open();
     for (let i = 0; i < 10; i++) parts.ws.send('x'.repeat(10_000), { fin: false });
     expect(await parts.closeCode()).toBe(1009);
+    const counted = () => metric(node().metricsUrl, 'holdfast_closes_total', { code: '1009' });
+    await eventually(async () => expect(await counted()).toBe(2));
+    // Only its header says that it is large: 2^63 and 2^32 bytes.
+    for (const length of ['8000000000000000', '0000000100000000'])
+      expect(await closeCodeFor(Buffer.from(`81ff${length}00000000`, 'hex'))).toBe(1009);
+    await eventually(async () => expect(await counted()).toBe(4));
   });
 
   test('a command in fragments is a command', async () => {
@@ -171,6 +202,12 @@ describe('limits', () => {
       { intervalMs: 100 },
     );
     client.close();
+  });
+
+  test('a connection that keeps sending over its rate is closed with 4002', async () => {
+    const client = await open();
+    for (let i = 0; i < 1_500; i++) client.send({ type: 'ping' });
+    expect(await client.closeCode()).toBe(4002);
   });
 
   test('a user over its publish rate gets 429 with Retry-After over HTTP; others do not', async () => {
@@ -243,27 +280,87 @@ describe('limits', () => {
     expect(await status('/ws', { 'sec-websocket-protocol': 'graphql-ws' })).toBe(400);
     expect(await status('/ws', { 'sec-websocket-protocol': 'other, holdfast.v1' })).toBe(101);
     expect(await status('/other')).toBe(404);
+    expect(await status('/ws/')).toBe(404);
+    expect(await status('/')).toBe(404);
     expect(await status('/ws', { 'sec-websocket-version': '7' })).toBe(400);
+  });
+
+  test('an upgrade request whose target is no URL is refused like any other', async () => {
+    expect(await rawStatus('/ws')).toBe(101);
+    for (const target of ['//', '///', '//:', 'http://[', 'http://', '//a b', '/\\\\ws', '*', '//evil.example/other'])
+      expect([target, [400, 404]]).toEqual([target, expect.arrayContaining([await rawStatus(target)])]);
+  });
+
+  test('random bytes in place of frames end nothing but their own connection', async () => {
+    const bytes = fc.uint8Array({ minLength: 1, maxLength: 300 });
+    const nearFrame = fc
+      .tuple(fc.integer({ min: 0, max: 255 }), fc.integer({ min: 0x80, max: 0xff }), bytes)
+      .map(([first, length, rest]) => Uint8Array.of(first, length, ...rest));
+    const seed = Date.now();
+    const samples = fc.sample(fc.oneof(bytes, nearFrame), { seed, numRuns: 200 });
+    for (let at = 0; at < samples.length; at += 50) {
+      await Promise.all(
+        samples.slice(at, at + 50).map(async (sample) => {
+          const socket = await rawSocket();
+          socket.on('error', () => {});
+          socket.write(sample);
+          await sleep(50);
+          socket.destroy();
+        }),
+      );
+      expect([seed, node().process.exit]).toEqual([seed, undefined]);
+    }
+  });
+
+  test('random JSON in place of commands is answered with errors of the list, and closed with codes of the list', async () => {
+    const field = fc.oneof(fc.jsonValue(), fc.constantFrom('room:fuzz', 'x', 1, '', '__proto__'));
+    const names = fc.constantFrom('id', 'channel', 'data', 'recover', 'token', 'client_msg_id', '__proto__', 'other');
+    const command = fc
+      .tuple(fc.constantFrom(...Object.keys(COMMANDS), 'nothing'), fc.array(fc.tuple(names, field), { maxLength: 6 }))
+      .map(([type, fields]) => `{"type":"${type}"${fields.map(([k, v]) => `,"${k}":${JSON.stringify(v)}`).join('')}}`);
+    const seed = Date.now();
+    const samples = fc.sample(fc.oneof(command, fc.json(), fc.string()), { seed, numRuns: 600 });
+    const listed = Object.values(CLOSE_CODES).map((info) => info.code as number);
+    for (let at = 0; at < samples.length; at += 30) {
+      const client = await open();
+      for (const sample of samples.slice(at, at + 30)) client.send(sample);
+      client.send({ type: 'ping' });
+      await eventually(() => {
+        if (!client.closed) expect(client.pushes.some((push) => push.type === 'pong')).toBe(true);
+      });
+      const codes = client.pushes.map((push) => (push.type === 'error' ? push.code : undefined));
+      expect([seed, codes]).not.toEqual([seed, expect.arrayContaining(['internal'])]);
+      if (client.closed) expect([seed, listed]).toEqual([seed, expect.arrayContaining([client.closed.code])]);
+      client.close();
+    }
   });
 
   test('a body over the limit is 413, and a full or hurried node answers 503 with Retry-After', async () => {
     const token = await newToken();
-    expect((await post(node().url, token, { channel: 'room:1', text: 'x'.repeat(70_000) })).error?.code).toBe(
-      'too_large',
-    );
+    expect(await post(node().url, token, { channel: 'room:1', text: 'x'.repeat(70_000) })).toMatchObject({
+      status: 413,
+      error: { code: 'too_large' },
+    });
     await node().restart({ MAX_CONNECTIONS: '2', ACCEPT_RATE: '3' });
     const clients = [await open(), await open()];
     const full = await upgradeStatus('/ws');
     expect([full.statusCode, full.headers['retry-after']]).toEqual([503, '5']);
     const ready = await fetch(`${node().url}/readyz`);
     expect(ready.status).toBe(503);
-    expect(await ready.json()).toMatchObject({ full: true });
-    for (const client of clients) client.close();
+    expect(await ready.json()).toMatchObject({ ready: false, full: true, draining: false, connections: 2 });
+    expect((await fetch(`${node().url}/healthz`)).status).toBe(200);
+    for (const client of clients) {
+      expect(client.closed).toBeUndefined();
+      client.close();
+    }
+    await eventually(async () => expect((await fetch(`${node().url}/readyz`)).status).toBe(200));
     await node().restart({ MAX_CONNECTIONS: '100' });
     const herd = await Promise.all(Array.from({ length: 10 }, () => upgradeStatus('/ws')));
     const paced = herd.filter((response) => response.statusCode === 503);
     expect(paced.length).toBeGreaterThanOrEqual(5);
     expect(Number(paced[0]?.headers['retry-after'])).toBeGreaterThanOrEqual(1);
     expect(herd.some((response) => response.statusCode === 101)).toBe(true);
+    await eventually(async () => expect((await upgradeStatus('/ws')).statusCode).toBe(101), { intervalMs: 300 });
+    await node().restart({ ACCEPT_RATE: '1000' });
   });
 });
