@@ -12,24 +12,42 @@ import { COMMANDS } from './protocol/schemas.ts';
 import { METRICS, type MetricDefinition } from './telemetry/catalogue.ts';
 
 const ROOT = join(import.meta.dirname, '..');
-const DOCUMENTS = ['server/README.md', 'server/PROTOCOL.md'];
+
+/** The documents, from the root, with the parts that each must have: a marker that is lost is an error, not a gap. */
+const DOCUMENTS: Readonly<Record<string, readonly string[]>> = {
+  'server/README.md': ['settings', 'metrics'],
+  'server/PROTOCOL.md': ['commands', 'error codes', 'close codes'],
+};
 
 type Cell = string | number | boolean;
 
-const escapeCell = (cell: Cell) => String(cell).replaceAll('|', '\\|').replaceAll('\n', ' ');
+/** A pipe would end the cell; outside of code, `<` would begin an HTML tag that nobody sees. */
+const escapeCell = (cell: Cell) =>
+  String(cell)
+    .replaceAll('|', '\\|')
+    .replaceAll('\n', ' ')
+    .replace(/`[^`]*`|</g, (match) => (match === '<' ? '&lt;' : match));
 
 function table(head: readonly string[], rows: readonly (readonly Cell[])[]): string {
   const line = (cells: readonly Cell[]) => `| ${cells.map(escapeCell).join(' | ')} |`;
   return [line(head), `|${head.map(() => '---').join('|')}|`, ...rows.map(line)].join('\n');
 }
 
+/** What envalid's validators keep of what they were given. */
+interface SettingSpec {
+  readonly desc?: string;
+  readonly default?: unknown;
+  readonly choices?: readonly unknown[];
+}
+
 function settings(): string {
-  const rows = Object.entries(SETTINGS as Record<string, { desc?: string; default?: unknown }>).map(([name, spec]) => {
-    const value = Array.isArray(spec.default) ? spec.default.join(',') : spec.default;
+  const rows = Object.entries(SETTINGS as Readonly<Record<string, SettingSpec>>).map(([name, spec]) => {
+    const value = String(spec.default ?? '');
+    const choices = spec.choices?.map((choice) => `\`${choice}\``).join(', ');
     return [
       `\`${name}\``,
-      value === undefined ? 'required' : value === '' ? '' : `\`${String(value)}\``,
-      spec.desc ?? '',
+      spec.default === undefined ? 'required' : value && `\`${value}\``,
+      [spec.desc, choices && `One of ${choices}.`].filter(Boolean).join(' '),
     ];
   });
   return table(['setting', 'default', 'what it is'], rows);
@@ -52,15 +70,29 @@ interface FieldSchema {
   readonly type?: string;
   readonly const?: string;
   readonly description?: string;
+  readonly minLength?: number;
+  readonly maxLength?: number;
+  readonly minimum?: number;
+  readonly maximum?: number;
+  readonly pattern?: string;
   readonly properties?: Readonly<Record<string, FieldSchema>>;
   readonly required?: readonly string[];
+}
+
+/** Type of a field, and what its schema asks of the value. */
+function typeOf({ type = 'any', minLength, maxLength, minimum, maximum, pattern }: FieldSchema): string {
+  const parts = [type];
+  if (maxLength !== undefined) parts.push(`${minLength ?? 0} to ${maxLength} characters`);
+  if (maximum !== undefined) parts.push(`${minimum ?? 0} to ${maximum}`);
+  if (pattern !== undefined) parts.push(`\`${pattern}\``);
+  return parts.join(', ');
 }
 
 function fields(schema: FieldSchema, prefix = ''): Cell[][] {
   return Object.entries(schema.properties ?? {}).flatMap(([name, field]) => {
     if (field.const !== undefined) return [];
-    const needed = schema.required?.includes(name) ? 'required' : 'optional';
-    const row = [`\`${prefix}${name}\``, field.type ?? 'any', needed, field.description ?? ''];
+    const required = schema.required?.includes(name) ? 'yes' : 'no';
+    const row = [`\`${prefix}${name}\``, typeOf(field), required, field.description ?? ''];
     return [row, ...fields(field, `${prefix}${name}.`)];
   });
 }
@@ -69,7 +101,8 @@ function commands(): string {
   return Object.entries<FieldSchema>(COMMANDS)
     .map(([type, schema]) => {
       const rows = fields(schema);
-      const body = rows.length === 0 ? 'No fields besides `type`.' : table(['field', 'type', '', 'meaning'], rows);
+      const body =
+        rows.length === 0 ? 'No fields besides `type`.' : table(['field', 'type', 'required', 'meaning'], rows);
       return `#### \`${type}\`\n\n${schema.description}\n\n${body}`;
     })
     .join('\n\n');
@@ -98,18 +131,25 @@ const PARTS: Readonly<Record<string, () => string>> = {
   'close codes': closeCodes,
 };
 
-/** `text` with its generated parts made anew. @throws Error for a part that nobody generates */
-export function fillParts(text: string): string {
-  return text.replace(/<!-- generated: ([^>]+) -->[\s\S]*?<!-- end -->/g, (_match, name: string) => {
-    const part = PARTS[name];
-    if (!part) throw new Error(`nothing generates "${name}"; known are ${Object.keys(PARTS).join(', ')}`);
-    return `<!-- generated: ${name} -->\n\n${part()}\n\n<!-- end -->`;
+/** `text` with its generated parts made anew. @throws Error when they are not the `expected` ones */
+function fillParts(path: string, text: string, expected: readonly string[]): string {
+  const found: string[] = [];
+  const filled = text.replace(/<!-- generated: ([^>]+) -->[\s\S]*?<!-- end -->/g, (_match, name: string) => {
+    found.push(name);
+    return `<!-- generated: ${name} -->\n\n${PARTS[name]?.()}\n\n<!-- end -->`;
   });
+  if (found.join() !== expected.join())
+    throw new Error(
+      `${path} must have the generated parts ${expected.join(', ')}; it has ${found.join(', ') || 'none'}`,
+    );
+  return filled;
 }
 
-/** Paths of the documents, from the root, with what they should contain. */
+/** Paths of the documents, from the root, with what they should contain. @throws Error when a marker was lost */
 export async function renderDocs(): Promise<Map<string, string>> {
-  const entries = DOCUMENTS.map(async (path) => [path, fillParts(await readFile(join(ROOT, path), 'utf8'))] as const);
+  const entries = Object.entries(DOCUMENTS).map(async ([path, parts]): Promise<[string, string]> => {
+    return [path, fillParts(path, await readFile(join(ROOT, path), 'utf8'), parts)];
+  });
   return new Map(await Promise.all(entries));
 }
 

@@ -21,7 +21,8 @@ export function compilePermissions(claims: ChannelClaims, user: string): Permiss
 }
 
 function compile(patterns: readonly string[], user: string): (channel: string) => boolean {
-  const parts = patterns.map((pattern) => pattern.replaceAll('{user}', user.replaceAll('*', '')).split('*'));
+  // Split first: a star in a user's name is no wildcard. By a function: in a text, `$'` and the like would have a meaning.
+  const parts = patterns.map((pattern) => pattern.split('*').map((piece) => piece.replaceAll('{user}', () => user)));
   return (channel) => parts.some((pieces) => matches(pieces, channel));
 }
 

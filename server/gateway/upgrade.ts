@@ -103,6 +103,8 @@ function credentialOf(query: URLSearchParams): Credential {
 
 /** Writes an HTTP error to a socket that will not be upgraded, and ends it. */
 export function answerRefusal(socket: Duplex, error: AppError): void {
+  // HTTP's timeouts ended with the upgrade: a peer that never closes its side would keep the socket for ever.
+  socket.once('finish', () => socket.destroy());
   const body = JSON.stringify({ ok: false, error: errorBody(error) });
   const retryAfter = error.retryAfterMs === undefined ? '' : `Retry-After: ${Math.ceil(error.retryAfterMs / 1000)}\r\n`;
   socket.end(

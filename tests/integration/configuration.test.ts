@@ -33,7 +33,8 @@ describe('starting with bad settings', () => {
 
   beforeAll(async () => {
     database = await createDatabase();
-    taken = createServer();
+    // It reads and says nothing.
+    taken = createServer((socket) => socket.on('error', () => {}).resume());
     await new Promise<void>((resolve) => taken.listen(0, '127.0.0.1', resolve));
   });
   afterAll(async () => {
@@ -104,11 +105,37 @@ describe('starting with bad settings', () => {
     expect(ended.output).not.toContain('hunter2');
   });
 
-  test('a Postgres that refuses is not waited for', async () => {
-    const url = new URL(database.url);
-    url.pathname = '/nowhere';
-    const ended = await run({ ...good(), DATABASE_URL: url.href });
+  test('a Postgres that takes the connection and says nothing is given up on as well', async () => {
+    const port = String((taken.address() as AddressInfo).port);
+    const ended = await run({
+      ...good(),
+      DATABASE_URL: `postgres://holdfast:hunter2@127.0.0.1:${port}/holdfast`,
+      START_TIMEOUT_MS: '1000',
+    });
     expect(ended.code).toBe(1);
-    expect(ended.output).toMatch(/Postgres refused the connection \(DATABASE_URL\).*nowhere/);
+    expect(ended.output).toMatch(/did not answer within 1000 ms \(START_TIMEOUT_MS\)/);
+    expect(ended.output).not.toContain('hunter2');
+  });
+
+  test('a Postgres that refuses the database, the user or the password is not waited for, and says which', async () => {
+    const url = new URL(database.url);
+    const changed = (change: Partial<Pick<URL, 'pathname' | 'username' | 'password'>>) =>
+      Object.assign(new URL(url), change).href;
+    const wrong: [string, RegExp][] = [
+      [changed({ pathname: '/nowhere' }), /nowhere/],
+      [changed({ password: 'hunter2' }), new RegExp(`password authentication failed.*${url.username}`)],
+      [changed({ username: 'nobody' }), /password authentication failed.*nobody/],
+    ];
+    for (const [databaseUrl, reason] of wrong) {
+      const begin = performance.now();
+      const ended = await run({ ...good(), DATABASE_URL: databaseUrl });
+      expect([databaseUrl, ended.code]).toEqual([databaseUrl, 1]);
+      expect(ended.output).toMatch(/Postgres refused the connection \(DATABASE_URL\)/);
+      expect(ended.output).toMatch(reason);
+      expect(ended.output).not.toMatch(/hunter2|Postgres is not reachable yet/);
+      expect(ended.output).not.toContain(`:${url.password}@`);
+      // START_TIMEOUT_MS is a minute: it was not waited for.
+      expect(performance.now() - begin).toBeLessThan(12_000);
+    }
   });
 });

@@ -18,10 +18,30 @@ test('a pattern permits what it names, and what is not named is forbidden', () =
   expect(compilePermissions({ subscribe: ['*'] }, 'ada').mayPublish('room:42')).toBe(false);
 });
 
-test('{user} is the user, and a user named * is no wildcard', () => {
+test('{user} is the user', () => {
   expect(may(['inbox:{user}'], 'inbox:ada')).toBe(true);
   expect(may(['inbox:{user}'], 'inbox:ben')).toBe(false);
-  expect(may(['inbox:{user}'], 'inbox:anything', '*')).toBe(false);
+  expect(may(['{user}:*:{user}'], 'ada:1:ada')).toBe(true);
+  expect(may(['{user}:*:{user}'], 'ada:1:ben')).toBe(false);
+});
+
+test('no name gives a user what is meant for another: stars and replacement patterns in it stand for themselves', () => {
+  const names = ['*', '*ada', 'a*da', 'ada*', "ad$'a", 'ada$`', 'ad$&a', '$$ada', '{user}', 'ada{user}', 'ADA', ' ada'];
+  for (const name of names) {
+    expect([name, may(['inbox:{user}'], 'inbox:ada', name)]).toEqual([name, false]);
+    expect([name, may(['inbox:{user}:x'], 'inbox:ada:x', name)]).toEqual([name, false]);
+  }
+  const name = fc.string({
+    unit: fc.constantFrom('a', 'd', '*', '$', '`', "'", '&', '{', '}', '{user}'),
+    maxLength: 6,
+  });
+  const channel = fc.string({ unit: fc.constantFrom('a', 'd'), maxLength: 4 });
+  fc.assert(
+    fc.property(name, channel, (user, other) => {
+      expect([user, other, may(['{user}'], other, user)]).toEqual([user, other, user === other]);
+    }),
+    { numRuns: 2_000 },
+  );
 });
 
 test('patterns agree with the regular expressions that they stand for', () => {

@@ -71,3 +71,34 @@ test('a token is no ticket, nor is a ticket of another key or without its type',
   for (const impostor of impostors)
     await expect(tickets.redeem(await impostor)).rejects.toMatchObject({ code: 'unauthenticated' });
 });
+
+test('the signature is checked with HS256 and nothing else', async () => {
+  const tickets = new Tickets({ secret, once: undefined });
+  const claims = { sub: 'ada', jti: 'x', session_exp: 4e12, exp: Math.floor(Date.now() / 1000) + 5 };
+  const sign = (alg: string) =>
+    new SignJWT(claims).setProtectedHeader({ alg, typ: 'ticket' }).sign(new TextEncoder().encode(secret));
+  const part = (value: object) => Buffer.from(JSON.stringify(value)).toString('base64url');
+  const unsigned = `${part({ alg: 'none', typ: 'ticket' })}.${part(claims)}.`;
+  const ticket = await tickets.issue(identity);
+  const [head, , signature] = ticket.split('.');
+  const stolen = `${head}.${part({ ...claims, sub: 'ben' })}.${signature}`;
+  for (const forged of [unsigned, stolen, await sign('HS384'), await sign('HS512')])
+    await expect(tickets.redeem(forged)).rejects.toMatchObject({ code: 'unauthenticated' });
+  expect((await tickets.redeem(ticket)).identity.user).toBe('ada');
+});
+
+test('a refused ticket uses nothing up, and the store is asked for longer than a ticket lives', async () => {
+  const claimed: string[] = [];
+  const claim: OnceStore['claim'] = async (id, ttlMs) => {
+    expect(ttlMs).toBeGreaterThan(TICKET_TTL_MS);
+    claimed.push(id);
+    return true;
+  };
+  const tickets = new Tickets({ secret, once: { claim } });
+  const [first = '', second = ''] = [await tickets.issue(identity), await tickets.issue(identity)];
+  await expect(tickets.redeem(`${first}x`)).rejects.toMatchObject({ code: 'unauthenticated' });
+  expect(claimed).toEqual([]);
+  expect((await tickets.redeem(first)).use).toBe('ok');
+  expect((await tickets.redeem(second)).use).toBe('ok');
+  expect(new Set(claimed).size).toBe(2);
+});
