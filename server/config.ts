@@ -129,6 +129,14 @@ export const SETTINGS = {
     default: 1_000,
     desc: 'Longest wait for a Redis reply before going on without it.',
   }),
+  REDIS_CANARY_INTERVAL_MS: milliseconds({
+    default: 1_000,
+    desc: 'Time between tests of the Redis subscription: this node publishes to itself and listens.',
+  }),
+  REDIS_CANARY_TIMEOUT_MS: milliseconds({
+    default: 3_000,
+    desc: 'Silence after which the subscription counts as deaf and is opened anew. At least two intervals.',
+  }),
 
   AUTH_JWT_SECRET: secret({ default: '', desc: 'Key of HS256 tokens. This or AUTH_JWKS_URL is required.' }),
   AUTH_JWKS_URL: serverUrl(
@@ -263,6 +271,8 @@ function crossChecks(config: {
   readonly PG_POOL_MAX: number;
   readonly HEARTBEAT_INTERVAL_MS: number;
   readonly HEARTBEAT_TIMEOUT_MS: number;
+  readonly REDIS_CANARY_INTERVAL_MS: number;
+  readonly REDIS_CANARY_TIMEOUT_MS: number;
 }): string[] {
   const problems: string[] = [];
   if (config.DATABASE_URL === '')
@@ -279,5 +289,9 @@ function crossChecks(config: {
     );
   if (config.HEARTBEAT_TIMEOUT_MS >= config.HEARTBEAT_INTERVAL_MS)
     problems.push('HEARTBEAT_TIMEOUT_MS must be below HEARTBEAT_INTERVAL_MS.');
+  if (config.REDIS_CANARY_TIMEOUT_MS < 2 * config.REDIS_CANARY_INTERVAL_MS)
+    problems.push(
+      'REDIS_CANARY_TIMEOUT_MS must be at least twice REDIS_CANARY_INTERVAL_MS: one late answer is no outage.',
+    );
   return problems;
 }

@@ -136,7 +136,15 @@ function createShared(config: Config, nodeId: string, metrics: Metrics, onError:
   const subscriber = connect('subscriber');
   const prefix = config.REDIS_PREFIX;
   return {
-    backplane: new RedisBackplane({ commands, subscriber, prefix, nodeId, metrics }),
+    backplane: new RedisBackplane({
+      commands,
+      subscriber,
+      prefix,
+      nodeId,
+      canaryIntervalMs: config.REDIS_CANARY_INTERVAL_MS,
+      canaryTimeoutMs: config.REDIS_CANARY_TIMEOUT_MS,
+      metrics,
+    }),
     presenceStore: createPresenceStore(commands, prefix, nodeId),
     once: createOnceStore(commands, prefix),
   };

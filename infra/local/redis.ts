@@ -12,6 +12,8 @@ export interface RedisOptions {
   /** Default: a free one. */
   readonly port?: number | undefined;
   readonly logFile: string;
+  /** Port of the server on loopback to follow as its replica. */
+  readonly replicaOf?: number;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -62,6 +64,11 @@ export class RedisServer {
     return this.#process;
   }
 
+  /** Sends a command as redis-cli would (`['REPLICAOF', 'NO', 'ONE']`); resolves to the first line of the answer. */
+  command(words: readonly string[]): Promise<string> {
+    return ask(this.port, words);
+  }
+
   /** Starts the server again, empty, on the same port, after stopping it if it still runs. */
   async restart(): Promise<void> {
     await this.#process.stop('SIGTERM', 5_000);
@@ -83,7 +90,7 @@ async function startServer(
   const process = await ManagedProcess.start({
     name: 'redis',
     command: program,
-    args: settings(port, directory),
+    args: settings(port, directory, options.replicaOf),
     cwd: directory,
     logFile: options.logFile,
   });
@@ -96,7 +103,7 @@ async function startServer(
   }
 }
 
-function settings(port: number, directory: string): string[] {
+function settings(port: number, directory: string, replicaOf: number | undefined): string[] {
   return [
     ...['--bind', '127.0.0.1', '--port', String(port), '--dir', directory, '--daemonize', 'no'],
     ...['--save', '', '--appendonly', 'no'],
@@ -105,18 +112,28 @@ function settings(port: number, directory: string): string[] {
     ...['--maxmemory', '256mb', '--maxmemory-policy', 'noeviction'],
     // A node that reads too slowly is cut off: 64 MB at once, or 16 MB for 60 s. It then catches up from the history.
     ...['--client-output-buffer-limit', 'pubsub', '64mb', '16mb', '60'],
+    ...(replicaOf === undefined ? [] : ['--replicaof', `127.0.0.1 ${replicaOf}`]),
   ];
 }
 
-function answersPing(port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = connect({ port, host: '127.0.0.1' }, () => socket.write('PING\r\n'));
-    const done = (ok: boolean) => {
+async function answersPing(port: number): Promise<boolean> {
+  return (await ask(port, ['PING']).catch(() => '')) === '+PONG';
+}
+
+/** One command over a connection of its own: no client library could say less of a server that is not ready. */
+function ask(port: number, words: readonly string[]): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const request = [`*${words.length}`, ...words.flatMap((word) => [`$${Buffer.byteLength(word)}`, word]), ''];
+    const socket = connect({ port, host: '127.0.0.1' }, () => socket.write(request.join('\r\n')));
+    const fail = (error: Error) => {
       socket.destroy();
-      resolve(ok);
+      reject(error);
     };
-    socket.setTimeout(1_000, () => done(false));
-    socket.once('error', () => done(false));
-    socket.once('data', (data) => done(data.toString().startsWith('+PONG')));
+    socket.setTimeout(1_000, () => fail(new Error('Redis did not answer within 1 s.')));
+    socket.once('error', fail);
+    socket.once('data', (data) => {
+      socket.destroy();
+      resolve(data.toString().split('\r\n')[0] ?? '');
+    });
   });
 }

@@ -30,6 +30,8 @@ export function createRedis(options: RedisOptions): Redis {
     // The backplane restores its subscriptions itself, to know when they are in place.
     autoResubscribe: false,
     autoResendUnfulfilledCommands: false,
+    // A server that lost its primary role in a failover: ask the name again.
+    reconnectOnError: (error) => error.message.startsWith('READONLY'),
     keepAlive: 10_000,
     retryStrategy: reconnectDelay,
   });

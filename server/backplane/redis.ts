@@ -4,6 +4,7 @@
  */
 import type { Redis } from 'ioredis';
 import type { Metrics } from '../telemetry/metrics.ts';
+import { Canary } from './canary.ts';
 import { decodePayload, encodeBatch, encodeEvent, encodePresenceHint } from './payload.ts';
 import type { Backplane, BackplaneEvents, Batch } from './types.ts';
 
@@ -13,6 +14,9 @@ export interface RedisBackplaneOptions {
   readonly subscriber: Redis;
   readonly prefix: string;
   readonly nodeId: string;
+  /** How often the subscription is tested, and the silence after which it counts as deaf. Milliseconds. */
+  readonly canaryIntervalMs: number;
+  readonly canaryTimeoutMs: number;
   readonly metrics: Metrics;
 }
 
@@ -23,6 +27,8 @@ export class RedisBackplane implements Backplane {
   private readonly options: RedisBackplaneOptions;
   private readonly prefix: string;
   private readonly channels = new Set<string>();
+  private readonly canary: Canary;
+  private readonly canaryChannel: string;
   private events: BackplaneEvents | undefined;
   private up = false;
   private wasUp = false;
@@ -30,7 +36,20 @@ export class RedisBackplane implements Backplane {
   constructor(options: RedisBackplaneOptions) {
     this.options = options;
     this.prefix = `${options.prefix}channel:`;
-    options.metrics.observe('holdfast.backplane.up', () => (this.up ? 1 : 0));
+    this.canaryChannel = `${options.prefix}canary:${options.nodeId}`;
+    const { metrics } = options;
+    this.canary = new Canary({
+      intervalMs: options.canaryIntervalMs,
+      timeoutMs: options.canaryTimeoutMs,
+      sing: (song) => this.sing(song),
+      onDeaf: () => this.goDeaf(),
+      onHeard: (seconds) => {
+        metrics.record('holdfast.backplane.canary.duration.seconds', seconds);
+        this.rise();
+      },
+    });
+    metrics.observe('holdfast.backplane.up', () => (this.up ? 1 : 0));
+    metrics.observe('holdfast.backplane.canary.age.seconds', () => this.canary.ageSeconds);
   }
 
   get isUp(): boolean {
@@ -82,6 +101,7 @@ export class RedisBackplane implements Backplane {
   async close(): Promise<void> {
     this.up = false;
     this.events = undefined;
+    this.canary.stop();
     const { commands, subscriber } = this.options;
     subscriber.disconnect();
     // QUIT lets what was published just now leave first.
@@ -101,7 +121,12 @@ export class RedisBackplane implements Backplane {
   }
 
   private receive(redisChannel: Buffer, bytes: Buffer): void {
-    const channel = redisChannel.toString().slice(this.prefix.length);
+    const name = redisChannel.toString();
+    if (name === this.canaryChannel) {
+      this.canary.heard(bytes.toString());
+      return;
+    }
+    const channel = name.slice(this.prefix.length);
     if (!this.events || !this.channels.has(channel)) return;
     const payload = decodePayload(bytes);
     const kind = payload === undefined ? 'malformed' : payload.kind === 'messages' ? 'messages' : 'event';
@@ -113,26 +138,53 @@ export class RedisBackplane implements Backplane {
     }
   }
 
-  /** Up means: both connections are ready and every channel that this node follows is subscribed. */
+  /** Subscribes everything, then sings: the backplane is up when that is heard. */
   private async restore(): Promise<void> {
-    const { commands, subscriber, metrics } = this.options;
-    if (subscriber.status !== 'ready' || commands.status !== 'ready' || this.up) return;
+    const { subscriber } = this.options;
+    if (!this.isConnected || this.up) return;
     try {
-      const names = [...this.channels].map((channel) => this.prefix + channel);
+      const names = [this.canaryChannel, ...[...this.channels].map((channel) => this.prefix + channel)];
       for (let i = 0; i < names.length; i += SUBSCRIBE_CHUNK)
         await subscriber.subscribe(...names.slice(i, i + SUBSCRIBE_CHUNK));
     } catch {
       subscriber.disconnect(true);
       return;
     }
-    if (this.up || !this.events || subscriber.status !== 'ready' || commands.status !== 'ready') return;
+    if (this.isConnected && !this.up && this.events) this.canary.start();
+  }
+
+  private get isConnected(): boolean {
+    return this.options.subscriber.status === 'ready' && this.options.commands.status === 'ready';
+  }
+
+  /** Also writes: a primary that became a replica takes publishes, and nobody hears them; a write it refuses. */
+  private sing(song: string): void {
+    const { commands, canaryTimeoutMs } = this.options;
+    if (commands.status !== 'ready') return;
+    // What fails here is not heard, and that is what counts.
+    commands.set(this.canaryChannel, song, 'PX', canaryTimeoutMs).catch(() => {});
+    commands.publish(this.canaryChannel, song).catch(() => {});
+  }
+
+  /** Connected, all channels subscribed, and what is published arrives. */
+  private rise(): void {
+    if (this.up || !this.isConnected || !this.events) return;
     this.up = true;
-    if (this.wasUp) metrics.add('holdfast.backplane.reconnects', 1);
+    if (this.wasUp) this.options.metrics.add('holdfast.backplane.reconnects', 1);
     this.wasUp = true;
     this.events.onUp();
   }
 
+  /** Connected, and nothing arrives. Which of the two connections it is cannot be told: both begin anew. */
+  private goDeaf(): void {
+    this.options.metrics.add('holdfast.backplane.deaf', 1);
+    this.lose();
+    this.options.subscriber.disconnect(true);
+    this.options.commands.disconnect(true);
+  }
+
   private lose(): void {
+    this.canary.stop();
     if (!this.up) return;
     this.up = false;
     this.events?.onDown();

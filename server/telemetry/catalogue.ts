@@ -124,6 +124,22 @@ export const METRICS = {
     unit: '{node}',
     help: '1 while messages of other nodes can arrive through Redis, else 0.',
   },
+  'holdfast.backplane.canary.age.seconds': {
+    type: 'gauge',
+    unit: 's',
+    help: 'Time since this node last heard through Redis what it had published to itself.',
+  },
+  'holdfast.backplane.canary.duration.seconds': {
+    type: 'histogram',
+    unit: 's',
+    help: 'From a publish of this node to itself through Redis until it was heard.',
+    buckets: SECONDS,
+  },
+  'holdfast.backplane.deaf': {
+    type: 'counter',
+    unit: '{time}',
+    help: 'Times the Redis connections were open and nothing arrived through them; they are opened anew.',
+  },
   'holdfast.backplane.publishes': {
     type: 'counter',
     unit: '{message}',

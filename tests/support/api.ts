@@ -12,12 +12,16 @@ export interface Posted {
   readonly error?: { readonly code: string; readonly message: string; readonly retry_after_ms?: number };
 }
 
-/** POST /v1/chat.postMessage. */
+/** Longest a publish may take to be answered; beyond it the outcome counts as unknown. */
+const POST_TIMEOUT_MS = 30_000;
+
+/** POST /v1/chat.postMessage. @throws when there is no answer, or none of ours */
 export async function post(url: string, token: string, body: Record<string, unknown>): Promise<Posted> {
   const response = await fetch(`${url}/v1/chat.postMessage`, {
     method: 'POST',
     headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
     body: JSON.stringify(body),
+    signal: AbortSignal.timeout(POST_TIMEOUT_MS),
   });
   const answer = (await response.json()) as Omit<Posted, 'status' | 'retryAfter'>;
   return { ...answer, status: response.status, retryAfter: response.headers.get('retry-after') };

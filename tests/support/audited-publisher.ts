@@ -1,0 +1,65 @@
+/**
+ * A publisher that retries until its message is acknowledged, always with the same client_msg_id, as the documentation
+ * asks of applications; and tells the auditor every acknowledgement.
+ */
+import type { Auditor } from '../../server/audit/auditor.ts';
+import { type Posted, post } from './api.ts';
+import { sleep } from './wait.ts';
+
+export interface AuditedPublisherOptions {
+  readonly auditor: Auditor;
+  readonly name: string;
+  readonly token: string;
+  /** Which node this time; asked before each try. */
+  readonly url: () => string;
+  readonly random?: () => number;
+}
+
+const RETRY_MS = 200;
+
+export class AuditedPublisher {
+  /** Messages acknowledged, tries that failed, and acknowledgements of something that an earlier try had stored. */
+  acknowledged = 0;
+  failures = 0;
+  duplicates = 0;
+  private readonly options: AuditedPublisherOptions;
+  private readonly random: () => number;
+  private sequence = 0;
+
+  constructor(options: AuditedPublisherOptions) {
+    this.options = options;
+    this.random = options.random ?? Math.random;
+  }
+
+  /** Resolves when the message is acknowledged, however often that has to be tried. */
+  async publish(channel: string, signal?: AbortSignal): Promise<void> {
+    const data = { from: this.options.name, n: ++this.sequence };
+    const body = { channel, data, client_msg_id: `${this.options.name}-${this.sequence}` };
+    while (!signal?.aborted) {
+      const answer = await this.attempt(body);
+      if (answer?.ok) {
+        this.acknowledged++;
+        if (answer.duplicate) this.duplicates++;
+        this.options.auditor.acknowledged(channel, { epoch: answer.epoch, offset: answer.offset }, data);
+        return;
+      }
+      this.failures++;
+      if (answer && !isRetryable(answer)) throw new Error(`A publish was refused: ${JSON.stringify(answer.error)}`);
+      await sleep(this.random() * RETRY_MS);
+    }
+  }
+
+  /** Undefined: no answer came, so that nobody knows what happened. */
+  private async attempt(body: Record<string, unknown>): Promise<Posted | undefined> {
+    try {
+      return await post(this.options.url(), this.options.token, body);
+    } catch {
+      return undefined;
+    }
+  }
+}
+
+/** What says "later" in words or by its status; a balancer that finds no node answers 502 to 504 without our format. */
+function isRetryable(answer: Posted): boolean {
+  return answer.status >= 500 || answer.status === 429;
+}

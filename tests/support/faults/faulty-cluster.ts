@@ -1,0 +1,150 @@
+/**
+ * A cluster with a TCP proxy in front of its Postgres and its Redis: everything that can happen to them and to the way
+ * to them can be made to happen. Servers, nodes and proxies are real; this only puts them together.
+ */
+import { join } from 'node:path';
+import type { Cluster, ClusterOptions } from '../../../infra/local/cluster.ts';
+import { startCluster } from '../../../infra/local/cluster.ts';
+import { removeTemporary, temporaryDirectory } from '../../../infra/local/guard.ts';
+import type { HoldfastNode } from '../../../infra/local/node.ts';
+import { PostgresServer } from '../../../infra/local/postgres.ts';
+import { RedisServer } from '../../../infra/local/redis.ts';
+import { createDatabase } from '../database.ts';
+import { TcpProxy } from './tcp-proxy.ts';
+
+export interface FaultyClusterOptions {
+  readonly nodes?: number;
+  readonly env?: Readonly<Record<string, string>>;
+  readonly nginx?: boolean;
+  /** A PostgreSQL for this cluster alone, to be killed or paused. Default: a database on the one that all tests share. */
+  readonly ownPostgres?: boolean;
+  /** Settings of that PostgreSQL. */
+  readonly postgresSettings?: Readonly<Record<string, string>>;
+  /** A second Redis that follows the first, to fail over to. */
+  readonly replica?: boolean;
+}
+
+export class FaultyCluster {
+  readonly cluster: Cluster;
+  /** In front of Postgres: `nodes -> proxy -> server`. */
+  readonly postgresLink: TcpProxy;
+  /** In front of Redis. */
+  readonly redisLink: TcpProxy;
+  readonly redis: RedisServer;
+  readonly replica: RedisServer | undefined;
+  private readonly ownPostgres: PostgresServer | undefined;
+  /** Of the database itself, past the proxy. */
+  readonly directDatabaseUrl: string;
+
+  constructor(parts: Parts & { readonly cluster: Cluster }) {
+    this.cluster = parts.cluster;
+    this.postgresLink = parts.postgresLink;
+    this.redisLink = parts.redisLink;
+    this.redis = parts.redis;
+    this.replica = parts.replica;
+    this.ownPostgres = parts.postgres;
+    this.directDatabaseUrl = parts.databaseUrl;
+    for (const stop of parts.stops) this.cluster.onStopped(stop);
+  }
+
+  /** @throws Error when the cluster was not started with `ownPostgres` */
+  get postgres(): PostgresServer {
+    if (!this.ownPostgres) throw new Error('This cluster shares its PostgreSQL with other tests; ask for ownPostgres.');
+    return this.ownPostgres;
+  }
+
+  node(index: number): HoldfastNode {
+    const { nodes } = this.cluster;
+    return nodes[index % nodes.length] as HoldfastNode;
+  }
+
+  /**
+   * What a managed Redis does when its primary dies: the replica takes over and the name points to it. Clients of the old
+   * one are cut unless `oldStays`, which leaves them at a server that is a replica now.
+   */
+  async failOverRedis({ oldStays = false } = {}): Promise<void> {
+    if (!this.replica) throw new Error('This cluster has no replica of its Redis.');
+    await this.replica.command(['REPLICAOF', 'NO', 'ONE']);
+    this.redisLink.retarget(this.replica.port);
+    if (oldStays) await this.redis.command(['REPLICAOF', '127.0.0.1', String(this.replica.port)]);
+    else await this.redis.process.stop('SIGTERM', 5_000);
+  }
+
+  async stop(): Promise<void> {
+    this.postgresLink.heal();
+    this.redisLink.heal();
+    await this.cluster.stop();
+  }
+}
+
+interface Parts {
+  readonly databaseUrl: string;
+  readonly postgres: PostgresServer | undefined;
+  readonly redis: RedisServer;
+  readonly replica: RedisServer | undefined;
+  readonly postgresLink: TcpProxy;
+  readonly redisLink: TcpProxy;
+  /** What to stop after the nodes, in order. */
+  readonly stops: (() => Promise<void>)[];
+}
+
+/** Two nodes, unless told otherwise. `stop()` it in `afterAll`. */
+export async function startFaultyCluster(options: FaultyClusterOptions = {}): Promise<FaultyCluster> {
+  const logs = temporaryDirectory('faulty');
+  const stops: (() => Promise<void>)[] = [];
+  try {
+    const { url: databaseUrl, server: postgres } = await startDatabase(options, logs, stops);
+    const redis = await startRedis(join(logs, 'redis.log'), undefined, stops);
+    const replica = options.replica ? await startRedis(join(logs, 'replica.log'), redis.port, stops) : undefined;
+    const postgresLink = await startLink(Number(new URL(databaseUrl).port), stops);
+    const redisLink = await startLink(redis.port, stops);
+    const wanted: ClusterOptions = {
+      nodes: options.nodes ?? 2,
+      redis: true,
+      nginx: options.nginx ?? false,
+      databaseUrl: postgresLink.through(databaseUrl),
+      redisUrl: redisLink.through(redis.url),
+      env: { LOG_LEVEL: 'warn', ...options.env },
+    };
+    const cluster = await startCluster(wanted);
+    stops.push(async () => removeTemporary(logs));
+    return new FaultyCluster({ cluster, databaseUrl, postgres, redis, replica, postgresLink, redisLink, stops });
+  } catch (error) {
+    for (const stop of stops) await stop();
+    removeTemporary(logs);
+    throw error;
+  }
+}
+
+type Stops = (() => Promise<void>)[];
+
+async function startDatabase(
+  options: FaultyClusterOptions,
+  logs: string,
+  stops: Stops,
+): Promise<{ url: string; server: PostgresServer | undefined }> {
+  if (!options.ownPostgres) {
+    const database = await createDatabase();
+    stops.push(() => database.drop());
+    return { url: database.url, server: undefined };
+  }
+  const logFile = join(logs, 'postgres.log');
+  const server = await PostgresServer.start({
+    logFile,
+    ...(options.postgresSettings && { settings: options.postgresSettings }),
+  });
+  stops.push(() => server.stop());
+  return { url: server.url, server };
+}
+
+async function startRedis(logFile: string, replicaOf: number | undefined, stops: Stops): Promise<RedisServer> {
+  const redis = await RedisServer.start({ logFile, ...(replicaOf !== undefined && { replicaOf }) });
+  stops.push(() => redis.stop());
+  return redis;
+}
+
+async function startLink(port: number, stops: Stops): Promise<TcpProxy> {
+  const link = await TcpProxy.start(port);
+  stops.push(() => link.stop());
+  return link;
+}
