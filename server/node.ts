@@ -65,6 +65,7 @@ export async function startNode(config: Config, nodeId: string, log: Logger): Pr
   const shared = createShared(config, nodeId, metrics, onError);
   const hub = createHub(config, history, shared, metrics, onError);
   history.onCommitted = (committed) => hub.committed(committed);
+  history.onRestored = () => hub.historyRestored();
   const authenticator = createAuth(config, shared, metrics);
   const userLimits = new UserLimits(config.MAX_CONNECTIONS_PER_USER, config.PUBLISH_RATE_PER_USER);
   const publisher = createPublisher(history, userLimits, metrics);
@@ -82,6 +83,7 @@ export async function startNode(config: Config, nodeId: string, log: Logger): Pr
     demoPage: config.DEMO_PAGE,
     readiness: () => readinessOf(config, gateway, history, shared.backplane),
   });
+  await history.start();
   await hub.start();
   gateway.attach(app.server);
   const port = await listen(app, config);

@@ -1,6 +1,6 @@
 /** The one statement that stores a batch, and the arithmetic from its compact answer to each message's place. */
 import { randomUUID } from 'node:crypto';
-import type { Pool } from './pool.ts';
+import type { Queryable } from './pool.ts';
 import type { Appended, Committed, NewMessage, StoredMessage } from './types.ts';
 
 interface AppendRow {
@@ -22,12 +22,12 @@ export interface AppendResult {
  * Stores `messages` in one commit. No two may share channel, sender and client_msg_id: the lane sees to that.
  * @throws the error of pg, when nothing or (connection lost during commit) perhaps everything was stored
  */
-export async function appendBatch(pool: Pool, messages: readonly NewMessage[]): Promise<AppendResult> {
+export async function appendBatch(database: Queryable, messages: readonly NewMessage[]): Promise<AppendResult> {
   const channels = [...new Set(messages.map((message) => message.channel))];
   const indexOf = new Map(channels.map((channel, index) => [channel, index]));
   const channelOf = messages.map((message) => indexOf.get(message.channel) as number);
   const ids = messages.map(() => randomUUID());
-  const result = await pool.query<AppendRow>({
+  const result = await database.query<AppendRow>({
     name: 'append_messages',
     text: 'SELECT * FROM append_messages($1::text[], $2::int[], $3::uuid[], $4::text[], $5::text[], $6::text[])',
     values: [

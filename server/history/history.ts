@@ -3,8 +3,9 @@ import type { Metrics } from '../telemetry/metrics.ts';
 import { recordCommit } from '../telemetry/tracing.ts';
 import { appendBatch } from './append.ts';
 import { Lane } from './lane.ts';
-import { createPool, historyError, type Pool } from './pool.ts';
-import { readPage, readTops, readTopsSince } from './read.ts';
+import { Outage } from './outage.ts';
+import { Database, historyAway, historyError, isOutage } from './pool.ts';
+import { probeWritable, readPage, readTops, readTopsSince } from './read.ts';
 import type { Appended, Committed, History, NewMessage, Page, PageQuery, RecentTops, Tops } from './types.ts';
 import { ensurePartitions, startUpkeep } from './upkeep.ts';
 
@@ -24,41 +25,54 @@ export interface HistoryOptions {
 /** 23514: "no partition of relation found for row". The upkeep failed for days; make the partitions now and try again. */
 const NO_PARTITION = '23514';
 
+/** Pause between looks for a Postgres that is away: soon enough for people, and rare for a server that is starting. */
+const PROBE_INTERVAL_MS = 300;
+
 export class PgHistory implements History {
   /** Called with every committed batch, before its publishers are answered. Set once by the composition root. */
   onCommitted: (committed: readonly Committed[]) => void = () => {};
+  /** Called when Postgres answers again after it was away. Set once by the composition root. */
+  onRestored: () => void = () => {};
 
   private readonly options: HistoryOptions;
-  private readonly pool: Pool;
+  private readonly database: Database;
+  private readonly outage: Outage;
   private readonly lanes: readonly Lane[];
   private readonly stopUpkeep: () => void;
-  private reachable = true;
 
   constructor(options: HistoryOptions) {
     this.options = options;
-    this.pool = createPool({
+    this.database = new Database({
       url: options.url,
       max: options.poolMax,
       connectTimeoutMs: options.connectTimeoutMs,
       statementTimeoutMs: options.statementTimeoutMs,
       onIdleError: (error) => options.onError('An idle Postgres connection broke.', error),
     });
+    this.outage = new Outage({
+      probe: () => probeWritable(this.database),
+      retryMs: PROBE_INTERVAL_MS,
+      onBegin: () => this.database.replace(),
+      onEnd: () => this.restored(),
+    });
     this.lanes = Array.from({ length: options.lanes }, () => this.createLane());
-    const upkeep = startUpkeep(this.pool, options.partitionDaysAhead, (error) =>
+    const upkeep = startUpkeep(this.database, options.partitionDaysAhead, (error) =>
       options.onError('History upkeep failed.', error),
     );
     this.stopUpkeep = () => upkeep.stop();
     options.metrics.observe('holdfast.history.queue', () => this.queued);
-    options.metrics.observe('holdfast.history.connections', () => this.pool.totalCount - this.pool.idleCount, {
-      state: 'busy',
-    });
-    options.metrics.observe('holdfast.history.connections', () => this.pool.idleCount, { state: 'idle' });
-    options.metrics.observe('holdfast.history.connections', () => this.pool.waitingCount, { state: 'waiting' });
+    options.metrics.observe('holdfast.history.up', () => (this.outage.isOn ? 0 : 1));
+    for (const state of ['busy', 'idle', 'waiting'] as const)
+      options.metrics.observe('holdfast.history.connections', () => this.database.counts[state], { state });
   }
 
-  /** Whether the last statement got an answer. For `/readyz` and metrics, not for deciding anything. */
+  /** Opens the connections to Postgres. */
+  start(): Promise<void> {
+    return this.database.warm();
+  }
+
   get isReachable(): boolean {
-    return this.reachable;
+    return !this.outage.isOn;
   }
 
   /** Messages that wait for a commit. */
@@ -71,21 +85,22 @@ export class PgHistory implements History {
   }
 
   read(channel: string, query: PageQuery): Promise<Page> {
-    return this.query('page', () => readPage(this.pool, channel, query));
+    return this.query('page', () => readPage(this.database, channel, query));
   }
 
   tops(channels: readonly string[]): Promise<Tops> {
-    return this.query('tops', () => readTops(this.pool, channels));
+    return this.query('tops', () => readTops(this.database, channels));
   }
 
   topsSince(cursor: string | null): Promise<RecentTops> {
-    return this.query('recent', () => readTopsSince(this.pool, cursor));
+    return this.query('recent', () => readTopsSince(this.database, cursor));
   }
 
   /** Waits for what is in flight, then closes the connections. */
   async close(): Promise<void> {
     this.stopUpkeep();
-    await this.pool.end();
+    this.outage.stop();
+    await this.database.close();
   }
 
   private createLane(): Lane {
@@ -94,6 +109,7 @@ export class PgHistory implements History {
       batchMax: this.options.batchMax,
       queueMax: Math.ceil(this.options.queueMax / this.options.lanes),
       store: (messages) => this.store(messages),
+      refusal: () => (this.outage.isOn ? historyAway() : undefined),
       onCommitted: (result) => this.onCommitted(result.committed),
       onBatch: (waitSeconds, size) => {
         metrics.record('holdfast.history.lane.wait.seconds', waitSeconds);
@@ -115,26 +131,29 @@ export class PgHistory implements History {
 
   private async appendWithPartitions(messages: readonly NewMessage[]) {
     try {
-      return await appendBatch(this.pool, messages);
+      return await appendBatch(this.database, messages);
     } catch (error) {
       if ((error as { code?: unknown }).code !== NO_PARTITION) throw error;
-      await ensurePartitions(this.pool, this.options.partitionDaysAhead);
-      return appendBatch(this.pool, messages);
+      await ensurePartitions(this.database, this.options.partitionDaysAhead);
+      return appendBatch(this.database, messages);
     }
   }
 
+  private restored(): void {
+    void this.database.warm();
+    this.onRestored();
+  }
+
   private async query<T>(kind: 'append' | 'page' | 'tops' | 'recent', run: () => Promise<T>): Promise<T> {
+    if (this.outage.isOn) throw historyAway();
     this.options.metrics.add('holdfast.history.statements', 1, { kind });
     try {
-      const result = await run();
-      this.reachable = true;
-      return result;
+      return await run();
     } catch (error) {
-      const failure = historyError(error);
       this.options.metrics.add('holdfast.history.errors', 1, { kind });
-      if (failure.code === 'unavailable') this.reachable = false;
       this.options.onError(`A history statement failed (${kind}).`, error);
-      throw failure;
+      if (isOutage(error)) this.outage.begin();
+      throw historyError(error);
     }
   }
 }

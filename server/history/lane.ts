@@ -11,6 +11,8 @@ export interface LaneOptions {
   readonly queueMax: number;
   /** Stores a batch. Rejects when the outcome is a failure or unknown. */
   readonly store: (messages: readonly NewMessage[]) => Promise<AppendResult>;
+  /** Why nothing can be stored now; undefined: it can. What waits is then refused too, instead of waiting for nothing. */
+  readonly refusal: () => AppError | undefined;
   /** Called with each committed batch before its publishers are answered. */
   readonly onCommitted: (result: AppendResult) => void;
   /** How long a message waited for its batch to begin, in seconds, and the size of that batch. */
@@ -42,6 +44,8 @@ export class Lane {
   }
 
   append(message: NewMessage): Promise<Appended> {
+    const refusal = this.options.refusal();
+    if (refusal) return Promise.reject(refusal);
     if (this.queue.length >= this.options.queueMax) {
       const text = 'Too many messages wait for their commit on this node; retry.';
       return Promise.reject(new AppError('overloaded', text, { retryAfterMs: 1_000 }));
@@ -56,7 +60,11 @@ export class Lane {
   }
 
   private async run(): Promise<void> {
-    while (this.queue.length > 0) await this.commit(this.takeBatch());
+    while (this.queue.length > 0) {
+      const refusal = this.options.refusal();
+      if (refusal) for (const waiting of this.queue.splice(0)) waiting.reject(refusal);
+      else await this.commit(this.takeBatch());
+    }
     this.busy = false;
   }
 

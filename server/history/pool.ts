@@ -1,4 +1,4 @@
-/** The Postgres connection pool, and what its errors mean. Knows no table. */
+/** The Postgres connections, and what their errors mean. Knows no table. */
 import pg from 'pg';
 import { AppError } from '../errors.ts';
 
@@ -14,6 +14,9 @@ export interface PoolOptions {
 
 export type Pool = pg.Pool;
 
+/** What runs statements. */
+export type Queryable = Pick<pg.Pool, 'query'>;
+
 export function createPool(options: PoolOptions): Pool {
   const pool = new pg.Pool({
     connectionString: options.url,
@@ -25,10 +28,63 @@ export function createPool(options: PoolOptions): Pool {
       query_timeout: options.statementTimeoutMs + 1_000,
     }),
     keepAlive: true,
+    // Opened once and kept: when others use up the server's connections, this node still has its own.
+    idleTimeoutMillis: 0,
     application_name: 'holdfast',
   });
-  pool.on('error', options.onIdleError);
+  pool.on('error', (error: Error & { client?: unknown }) => {
+    // The whole client hangs on it, with its connection's settings: nothing for a log.
+    delete error.client;
+    options.onIdleError(error);
+  });
+  // A client that is lent out has no listener but the borrower's; an error between two statements would end the process.
+  pool.on('connect', (client) => client.on('error', () => {}));
   return pool;
+}
+
+/** Longest wait for connections to close, milliseconds; those to a server that is gone never do. */
+const CLOSE_TIMEOUT_MS = 2_000;
+
+/**
+ * A pool that can be exchanged for a fresh one. When a server vanishes without a word, each of its connections would
+ * have to be found out by a timeout of its own.
+ */
+export class Database implements Queryable {
+  private readonly options: PoolOptions;
+  private pool: Pool;
+
+  constructor(options: PoolOptions) {
+    this.options = options;
+    this.pool = createPool(options);
+  }
+
+  /** As of the pool; on the pool of this moment. */
+  readonly query = ((...args: Parameters<Pool['query']>) => this.pool.query(...args)) as Pool['query'];
+
+  get counts(): { readonly busy: number; readonly idle: number; readonly waiting: number } {
+    const { totalCount, idleCount, waitingCount } = this.pool;
+    return { busy: totalCount - idleCount, idle: idleCount, waiting: waitingCount };
+  }
+
+  /** Opens all connections, so that they are there when they are needed. Those that cannot be opened are not reported. */
+  async warm(): Promise<void> {
+    const { pool } = this;
+    const opening = Array.from({ length: this.options.max }, () => pool.connect());
+    for (const result of await Promise.allSettled(opening)) if (result.status === 'fulfilled') result.value.release();
+  }
+
+  /** Leaves the present connections to end by themselves; what waits for an answer on them still gets it, or its timeout. */
+  replace(): void {
+    const old = this.pool;
+    this.pool = createPool(this.options);
+    void old.end().catch(this.options.onIdleError);
+  }
+
+  /** Waits for what is in flight, but not for a server that is gone. */
+  async close(): Promise<void> {
+    const late = new Promise<void>((resolve) => setTimeout(resolve, CLOSE_TIMEOUT_MS).unref());
+    await Promise.race([this.pool.end(), late]);
+  }
 }
 
 /**
@@ -45,13 +101,26 @@ function isTemporary(error: unknown): boolean {
   return TEMPORARY_CLASSES.has(code.slice(0, 2)) || code === '25006';
 }
 
+/**
+ * Whether the error says that the server is not there, or not as a primary: no SQLSTATE (the connection broke or timed
+ * out), class 08, a shutdown (57P01 to 57P03), read-only (25006).
+ */
+export function isOutage(error: unknown): boolean {
+  if (error instanceof AppError) return false;
+  const code = String((error as { code?: unknown }).code ?? '');
+  return !/^[0-9A-Z]{5}$/.test(code) || code.startsWith('08') || code.startsWith('57P') || code === '25006';
+}
+
 /** A failed statement as the caller sees it: `unavailable` when a retry can help, else `internal`. */
 export function historyError(error: unknown): AppError {
   if (error instanceof AppError) return error;
   if (!isTemporary(error))
     return new AppError('internal', 'The history refused the request; it is logged.', { cause: error });
-  return new AppError('unavailable', 'The history cannot be reached; retry with the same client_msg_id.', {
-    retryAfterMs: 1_000,
-    cause: error,
-  });
+  return historyAway(error);
+}
+
+/** What a caller is told while Postgres is away, or when nobody knows whether a statement was carried out. */
+export function historyAway(cause?: unknown): AppError {
+  const text = 'The history cannot be reached; retry with the same client_msg_id.';
+  return new AppError('unavailable', text, { retryAfterMs: 1_000, ...(cause !== undefined && { cause }) });
 }

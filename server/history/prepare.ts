@@ -12,6 +12,7 @@ export interface PrepareOptions {
   readonly log: (message: string) => void;
 }
 
+const CONNECT_TIMEOUT_MS = 5_000;
 const RETRY_FIRST_MS = 250;
 const RETRY_MAX_MS = 5_000;
 
@@ -24,7 +25,7 @@ export async function prepareHistory(options: PrepareOptions): Promise<void> {
   const pool = createPool({
     url: options.url,
     max: 2,
-    connectTimeoutMs: 5_000,
+    connectTimeoutMs: Math.min(CONNECT_TIMEOUT_MS, options.timeoutMs),
     statementTimeoutMs: 0,
     onIdleError: (error) => options.log(`A Postgres connection broke: ${error.message}`),
   });

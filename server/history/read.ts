@@ -1,5 +1,5 @@
 /** The statements that read: pages of a channel, exact tops, and what was committed since a cursor. */
-import type { Pool } from './pool.ts';
+import type { Queryable } from './pool.ts';
 import type { Page, PageQuery, RecentTops, StoredMessage, Tops } from './types.ts';
 
 interface PageRow {
@@ -28,9 +28,9 @@ const page = (condition: string, order: 'ASC' | 'DESC') => `
 const AFTER = page('"offset" > $2::bigint AND "offset" <= $2::bigint + $3::bigint', 'ASC');
 const BEFORE = page('"offset" < $2::bigint', 'DESC');
 
-export async function readPage(pool: Pool, channel: string, query: PageQuery): Promise<Page> {
+export async function readPage(database: Queryable, channel: string, query: PageQuery): Promise<Page> {
   const isAfter = 'after' in query;
-  const { rows } = await pool.query<PageRow>({
+  const { rows } = await database.query<PageRow>({
     name: isAfter ? 'read_after' : 'read_before',
     text: isAfter ? AFTER : BEFORE,
     values: [channel, isAfter ? query.after : query.before, query.limit],
@@ -50,8 +50,8 @@ export async function readPage(pool: Pool, channel: string, query: PageQuery): P
   return { epoch: head.epoch, top: Number(head.top ?? 0), messages };
 }
 
-export async function readTops(pool: Pool, channels: readonly string[]): Promise<Tops> {
-  const { rows } = await pool.query<{ epoch: string; name: string | null; top: string }>({
+export async function readTops(database: Queryable, channels: readonly string[]): Promise<Tops> {
+  const { rows } = await database.query<{ epoch: string; name: string | null; top: string }>({
     name: 'read_tops',
     text: 'SELECT e.epoch, c.name, c.top FROM history_epoch e LEFT JOIN channels c ON c.name = ANY ($1::text[])',
     values: [channels],
@@ -65,8 +65,8 @@ export async function readTops(pool: Pool, channels: readonly string[]): Promise
  * The cursor is the oldest transaction id that was still running at the last look: everything below it was visible then,
  * everything from it on is read again, so a commit that comes late is never missed and some are seen twice.
  */
-export async function readTopsSince(pool: Pool, cursor: string | null): Promise<RecentTops> {
-  const { rows } = await pool.query<{
+export async function readTopsSince(database: Queryable, cursor: string | null): Promise<RecentTops> {
+  const { rows } = await database.query<{
     epoch: string;
     cursor: string;
     channels: string[] | null;
@@ -86,4 +86,10 @@ export async function readTopsSince(pool: Pool, cursor: string | null): Promise<
   }
   const head = rows[0] as { epoch: string; cursor: string };
   return { epoch: head.epoch, cursor: head.cursor, tops };
+}
+
+/** @throws when the server does not answer, or does not take writes: a replica, or a primary that is being replaced */
+export async function probeWritable(database: Queryable): Promise<void> {
+  const { rows } = await database.query<{ transaction_read_only: string }>('SHOW transaction_read_only');
+  if (rows[0]?.transaction_read_only !== 'off') throw new Error('Postgres is read-only.');
 }

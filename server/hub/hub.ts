@@ -116,6 +116,11 @@ export class Hub {
     };
   }
 
+  /** The history was away and answers again: what other nodes committed meanwhile is looked for at once. */
+  historyRestored(): void {
+    this.topsCheck.checkNow();
+  }
+
   /** What this node has committed goes to its own tails and to the other nodes. */
   committed(committed: readonly Committed[]): void {
     for (const { channel, epoch, messages, traceparent } of committed) {

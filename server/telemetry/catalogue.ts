@@ -82,6 +82,11 @@ export const METRICS = {
     labels: { via: ['ws', 'http'] },
     buckets: SECONDS,
   },
+  'holdfast.history.up': {
+    type: 'gauge',
+    unit: '{node}',
+    help: '1 while Postgres answers this node and takes writes, else 0.',
+  },
   'holdfast.history.queue': { type: 'gauge', unit: '{message}', help: 'Messages that wait for their commit.' },
   'holdfast.history.lane.wait.seconds': {
     type: 'histogram',

@@ -33,6 +33,7 @@ function createLane(store: Store, limits: Partial<{ batchMax: number; queueMax: 
     batchMax: 100,
     queueMax: 1_000,
     store: store.store,
+    refusal: () => undefined,
     onCommitted: () => {},
     onBatch: () => {},
     ...limits,
