@@ -114,6 +114,18 @@ export const SETTINGS = {
     60,
   )({ default: 7, desc: 'Daily partitions made in advance; how long Postgres may refuse DDL unnoticed.' }),
 
+  HISTORY_RETENTION_DAYS: integer(
+    0,
+    3_650,
+  )({
+    default: 0,
+    desc: 'Days of messages to keep, whole days in UTC. 0 keeps all. Positions older than that cannot be recovered.',
+  }),
+  HISTORY_UPKEEP_INTERVAL_MS: milliseconds({
+    default: 600_000,
+    desc: 'Time between rounds of upkeep: partitions made in advance, expired ones dropped.',
+  }),
+
   REDIS_URL: serverUrl(
     'redis:',
     'rediss:',

@@ -61,7 +61,7 @@ export async function startNode(config: Config, nodeId: string, log: Logger): Pr
     sampleRatio: config.TRACE_SAMPLE_RATIO,
   });
   const { metrics } = telemetry;
-  const history = createHistory(config, metrics, onError);
+  const history = createHistory(config, metrics, log, onError);
   const shared = createShared(config, nodeId, metrics, onError);
   const hub = createHub(config, history, shared, metrics, onError);
   history.onCommitted = (committed) => hub.committed(committed);
@@ -106,7 +106,7 @@ async function listen(app: FastifyInstance, config: Config): Promise<number> {
   return typeof address === 'object' && address ? address.port : config.PORT;
 }
 
-function createHistory(config: Config, metrics: Metrics, onError: OnError): PgHistory {
+function createHistory(config: Config, metrics: Metrics, log: Logger, onError: OnError): PgHistory {
   return new PgHistory({
     url: config.DATABASE_URL,
     poolMax: config.PG_POOL_MAX,
@@ -116,7 +116,10 @@ function createHistory(config: Config, metrics: Metrics, onError: OnError): PgHi
     batchMax: config.HISTORY_BATCH_MAX,
     queueMax: config.HISTORY_QUEUE_MAX,
     partitionDaysAhead: config.HISTORY_PARTITION_DAYS_AHEAD,
+    retentionDays: config.HISTORY_RETENTION_DAYS,
+    upkeepIntervalMs: config.HISTORY_UPKEEP_INTERVAL_MS,
     metrics,
+    log: (message) => log.info(message),
     onError,
   });
 }

@@ -7,7 +7,7 @@ import { Outage } from './outage.ts';
 import { Database, historyAway, historyError, isOutage } from './pool.ts';
 import { probeWritable, readPage, readTops, readTopsSince } from './read.ts';
 import type { Appended, Committed, History, NewMessage, Page, PageQuery, RecentTops, Tops } from './types.ts';
-import { ensurePartitions, startUpkeep } from './upkeep.ts';
+import { ensurePartitions, startUpkeep, type Upkeep } from './upkeep.ts';
 
 export interface HistoryOptions {
   readonly url: string;
@@ -18,7 +18,11 @@ export interface HistoryOptions {
   readonly batchMax: number;
   readonly queueMax: number;
   readonly partitionDaysAhead: number;
+  /** Days of messages to keep; 0: all. */
+  readonly retentionDays: number;
+  readonly upkeepIntervalMs: number;
   readonly metrics: Metrics;
+  readonly log: (message: string) => void;
   readonly onError: (message: string, error: unknown) => void;
 }
 
@@ -31,14 +35,15 @@ const PROBE_INTERVAL_MS = 300;
 export class PgHistory implements History {
   /** Called with every committed batch, before its publishers are answered. Set once by the composition root. */
   onCommitted: (committed: readonly Committed[]) => void = () => {};
-  /** Called when Postgres answers again after it was away. Set once by the composition root. */
+  /** Called when Postgres answers again after it was away, or may have been. Set once by the composition root. */
   onRestored: () => void = () => {};
 
   private readonly options: HistoryOptions;
   private readonly database: Database;
   private readonly outage: Outage;
   private readonly lanes: readonly Lane[];
-  private readonly stopUpkeep: () => void;
+  private suspecting = false;
+  private upkeep: Upkeep | undefined;
 
   constructor(options: HistoryOptions) {
     this.options = options;
@@ -47,7 +52,10 @@ export class PgHistory implements History {
       max: options.poolMax,
       connectTimeoutMs: options.connectTimeoutMs,
       statementTimeoutMs: options.statementTimeoutMs,
-      onIdleError: (error) => options.onError('An idle Postgres connection broke.', error),
+      onIdleError: (error) => {
+        options.onError('An idle Postgres connection broke.', error);
+        void this.suspect();
+      },
     });
     this.outage = new Outage({
       probe: () => probeWritable(this.database),
@@ -56,19 +64,31 @@ export class PgHistory implements History {
       onEnd: () => this.restored(),
     });
     this.lanes = Array.from({ length: options.lanes }, () => this.createLane());
-    const upkeep = startUpkeep(this.database, options.partitionDaysAhead, (error) =>
-      options.onError('History upkeep failed.', error),
-    );
-    this.stopUpkeep = () => upkeep.stop();
     options.metrics.observe('holdfast.history.queue', () => this.queued);
     options.metrics.observe('holdfast.history.up', () => (this.outage.isOn ? 0 : 1));
     for (const state of ['busy', 'idle', 'waiting'] as const)
       options.metrics.observe('holdfast.history.connections', () => this.database.counts[state], { state });
   }
 
-  /** Opens the connections to Postgres. */
-  start(): Promise<void> {
-    return this.database.warm();
+  /** Opens the connections to Postgres, and begins the upkeep. */
+  async start(): Promise<void> {
+    await this.database.warm();
+    const { url, connectTimeoutMs, upkeepIntervalMs, partitionDaysAhead, retentionDays, metrics } = this.options;
+    this.upkeep = startUpkeep({
+      database: this.database,
+      connection: { url, connectTimeoutMs },
+      intervalMs: upkeepIntervalMs,
+      daysAhead: partitionDaysAhead,
+      retentionDays,
+      onDropped: (tables) => {
+        metrics.add('holdfast.history.partitions.dropped', tables.length);
+        this.options.log(`Retention dropped ${tables.join(', ')}.`);
+      },
+      onError: (error) => {
+        metrics.add('holdfast.history.errors', 1, { kind: 'upkeep' });
+        this.options.onError('History upkeep failed.', error);
+      },
+    });
   }
 
   get isReachable(): boolean {
@@ -96,9 +116,21 @@ export class PgHistory implements History {
     return this.query('recent', () => readTopsSince(this.database, cursor));
   }
 
+  /**
+   * The history was seen to end before messages that had been committed in this epoch: it was restored from an older
+   * state. Begins a new epoch, unless somebody else has.
+   */
+  async regressed(epoch: string): Promise<void> {
+    this.options.metrics.add('holdfast.history.regressions', 1);
+    const { rows } = await this.query('epoch', () =>
+      this.database.query<{ changed: boolean }>('SELECT change_epoch_from($1) AS changed', [epoch]),
+    );
+    if (rows[0]?.changed) this.options.log(`The history went back (epoch ${epoch}): it has a new epoch now.`);
+  }
+
   /** Waits for what is in flight, then closes the connections. */
   async close(): Promise<void> {
-    this.stopUpkeep();
+    this.upkeep?.stop();
     this.outage.stop();
     await this.database.close();
   }
@@ -139,12 +171,29 @@ export class PgHistory implements History {
     }
   }
 
+  /**
+   * A connection broke while nobody used it: the server may be gone, or have been another one in between. Asked before
+   * anything is refused: it may have been that connection alone.
+   */
+  private async suspect(): Promise<void> {
+    if (this.suspecting || this.outage.isOn) return;
+    this.suspecting = true;
+    try {
+      await probeWritable(this.database);
+      this.onRestored();
+    } catch (error) {
+      if (isOutage(error)) this.outage.begin();
+    } finally {
+      this.suspecting = false;
+    }
+  }
+
   private restored(): void {
     void this.database.warm();
     this.onRestored();
   }
 
-  private async query<T>(kind: 'append' | 'page' | 'tops' | 'recent', run: () => Promise<T>): Promise<T> {
+  private async query<T>(kind: 'append' | 'page' | 'tops' | 'recent' | 'epoch', run: () => Promise<T>): Promise<T> {
     if (this.outage.isOn) throw historyAway();
     this.options.metrics.add('holdfast.history.statements', 1, { kind });
     try {

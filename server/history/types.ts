@@ -70,6 +70,12 @@ export interface HistoryReader {
   topsSince(cursor: string | null): Promise<RecentTops>;
 }
 
+/** Told when the history contradicts what a tail has seen. */
+export interface EpochKeeper {
+  /** Committed messages of this epoch are missing: a new epoch has to begin. @throws AppError `unavailable` */
+  regressed(epoch: string): Promise<void>;
+}
+
 export interface HistoryWriter {
   /**
    * Stores a message; resolves after the commit.
@@ -78,4 +84,4 @@ export interface HistoryWriter {
   append(message: NewMessage): Promise<Appended>;
 }
 
-export type History = HistoryReader & HistoryWriter;
+export type History = HistoryReader & HistoryWriter & EpochKeeper;

@@ -1,33 +1,65 @@
-/** Keeps the tables ready: partitions made in advance, the commit list short. Never touches messages. */
-import type { Queryable } from './pool.ts';
-
-/** Every hour, against a week of partitions in advance: many chances to fail before it matters. */
-const INTERVAL_MS = 3_600_000;
+/** Keeps the tables ready: partitions made in advance, old ones dropped, the commit list short. */
+import { createPool, type PoolOptions, type Queryable } from './pool.ts';
+import { dropExpired } from './retention.ts';
 
 export async function ensurePartitions(database: Queryable, daysAhead: number): Promise<void> {
   await database.query('SELECT ensure_partitions($1)', [daysAhead]);
 }
 
-/** A node that looks less often than this makes an exact check instead (`hub/announcer`), so older rows have no reader. */
+/** A node that looks less often than this makes an exact check instead (`hub/tops-check.ts`), so older rows have no reader. */
 async function trimCommits(database: Queryable): Promise<void> {
   await database.query(`DELETE FROM commits WHERE at < now() - interval '10 minutes'`);
 }
+
+export interface UpkeepOptions {
+  readonly database: Queryable;
+  /** For a connection of its own: dropping a partition waits for its readers, longer than a publish may take. */
+  readonly connection: Pick<PoolOptions, 'url' | 'connectTimeoutMs'>;
+  /** Milliseconds between two rounds. */
+  readonly intervalMs: number;
+  readonly daysAhead: number;
+  /** Days of messages to keep; 0: all. */
+  readonly retentionDays: number;
+  readonly onDropped: (tables: readonly string[]) => void;
+  readonly onError: (error: unknown) => void;
+}
+
+/** Longest a partition may take to be detached, milliseconds: somebody's forgotten transaction must not hold this up for ever. */
+const DROP_TIMEOUT_MS = 60_000;
+const TRIM_INTERVAL_MS = 60_000;
 
 export interface Upkeep {
   stop(): void;
 }
 
-/** Runs the upkeep now and then in the background. Errors go to `onError` and the next round tries again. */
-export function startUpkeep(database: Queryable, daysAhead: number, onError: (error: unknown) => void): Upkeep {
-  const hourly = setInterval(() => void ensurePartitions(database, daysAhead).catch(onError), INTERVAL_MS);
-  // Jitter, so that nodes that started together do not all delete together.
-  const minutely = setInterval(() => void trimCommits(database).catch(onError), 60_000 + Math.random() * 30_000);
-  hourly.unref();
-  minutely.unref();
+/** Runs the upkeep now and at intervals, in the background. Errors go to `onError`; the next round tries again. */
+export function startUpkeep(options: UpkeepOptions): Upkeep {
+  const { database, intervalMs, daysAhead, onError } = options;
+  const tidy = () => {
+    ensurePartitions(database, daysAhead)
+      .then(() => dropPartitions(options))
+      .catch(onError);
+  };
+  tidy();
+  // Jitter, so that nodes that started together do not work together.
+  const timers = [
+    setInterval(tidy, intervalMs * (0.9 + Math.random() / 5)),
+    setInterval(() => void trimCommits(database).catch(onError), TRIM_INTERVAL_MS * (1 + Math.random() / 2)),
+  ];
+  for (const timer of timers) timer.unref();
   return {
     stop() {
-      clearInterval(hourly);
-      clearInterval(minutely);
+      for (const timer of timers) clearInterval(timer);
     },
   };
+}
+
+async function dropPartitions({ connection, retentionDays, onDropped, onError }: UpkeepOptions): Promise<void> {
+  const session = createPool({ ...connection, max: 1, statementTimeoutMs: DROP_TIMEOUT_MS, onIdleError: onError });
+  try {
+    const tables = await dropExpired(session, retentionDays);
+    if (tables.length > 0) onDropped(tables);
+  } finally {
+    await session.end();
+  }
 }

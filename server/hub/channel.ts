@@ -51,6 +51,13 @@ export class Channel {
     });
   }
 
+  /** Epoch and newest offset of what is here; undefined while it is being opened. */
+  get position(): { readonly epoch: string; readonly top: number } | undefined {
+    if (!this.feed.isOpen) return undefined;
+    const { epoch, top } = this.feed.tail;
+    return { epoch, top };
+  }
+
   get subscriptionCount(): number {
     return this.live.size + this.behind.size;
   }

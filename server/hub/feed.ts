@@ -21,6 +21,8 @@ export interface FeedContext {
   /** How long to wait for what is missing before reading it, while the backplane is up. Milliseconds. */
   readonly gapHoldMs: number;
   readonly metrics: Metrics;
+  /** The history ends before what this node has got in this epoch. */
+  readonly onRegression: (epoch: string) => void;
   readonly onError: (message: string, error: unknown) => void;
 }
 
@@ -148,7 +150,10 @@ export class Feed {
    */
   async reload(): Promise<void> {
     const turn = ++this.reloads;
+    const before = this.current;
+    const held = before?.top ?? 0;
     const top = await this.context.tops.load(this.name);
+    if (top.epoch === before?.epoch && top.top < held) this.context.onRegression(top.epoch);
     // Answers may overtake each other; an older one must not bring back an old epoch.
     if (turn < this.adopted) return;
     this.adopted = turn;

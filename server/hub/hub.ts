@@ -1,6 +1,6 @@
 /** A node's registry of channels, and the loops that serve all of them. What happens inside a channel is `channel.ts`. */
 import type { Backplane, Batch, PresenceStore } from '../backplane/types.ts';
-import type { Committed, HistoryReader } from '../history/types.ts';
+import type { Committed, EpochKeeper, HistoryReader } from '../history/types.ts';
 import { encodeMessage, encodePush } from '../protocol/codec.ts';
 import { textFrame } from '../protocol/frame.ts';
 import type { Typing } from '../protocol/messages.ts';
@@ -15,7 +15,7 @@ import { TopsLoader } from './tops-loader.ts';
 import type { PresenceListener, Sink, SubscribeRequest, SubscriptionHandle } from './types.ts';
 
 export interface HubOptions {
-  readonly history: HistoryReader;
+  readonly history: HistoryReader & EpochKeeper;
   readonly backplane: Backplane;
   readonly presenceStore: PresenceStore;
   readonly metrics: Metrics;
@@ -64,14 +64,16 @@ export class Hub {
       metrics,
       markForFlush: (channel) => flusher.mark(channel),
       onEmpty: (channel) => this.drop(channel),
+      onRegression: (epoch) => this.historyRegressed(epoch),
       onError,
     };
     this.topsCheck = new TopsCheck({
       history,
       clock,
       intervalMs: () => (backplane.isUp ? options.topsIntervalMs : options.topsIntervalDegradedMs),
-      channels: () => [...this.channels.keys()],
+      channels: () => new Map([...this.channels].map(([name, channel]) => [name, channel.position])),
       onTops: ({ epoch, tops }) => this.noteTops(epoch, tops),
+      onRegression: (epoch) => this.historyRegressed(epoch),
       onError,
     });
     const announce = (channel: string) => backplane.publishPresenceHint(channel);
@@ -118,7 +120,7 @@ export class Hub {
 
   /** The history was away and answers again: what other nodes committed meanwhile is looked for at once. */
   historyRestored(): void {
-    this.topsCheck.checkNow();
+    this.topsCheck.checkExactlyNow();
   }
 
   /** What this node has committed goes to its own tails and to the other nodes. */
@@ -149,6 +151,14 @@ export class Hub {
   /** Makes `user` present until the result is called. Changes go to `listener`, beginning with everybody. */
   joinPresence(channel: string, user: string, listener: PresenceListener): Promise<() => void> {
     return this.presence.join(channel, user, listener);
+  }
+
+  private historyRegressed(epoch: string): void {
+    const { history, onError } = this.options;
+    history
+      .regressed(epoch)
+      .then(() => this.topsCheck.checkNow())
+      .catch((error: unknown) => onError('The history went back, and its epoch could not be changed yet.', error));
   }
 
   private channelOf(name: string): Channel {

@@ -5,14 +5,22 @@
 import type { HistoryReader, Tops } from '../history/types.ts';
 import type { Clock } from './clock.ts';
 
+/** Epoch of a tail, and the newest offset that it has. */
+export interface TailPosition {
+  readonly epoch: string;
+  readonly top: number;
+}
+
 export interface TopsCheckOptions {
   readonly history: HistoryReader;
   readonly clock: Clock;
   /** Milliseconds until the next check, asked each time. */
   readonly intervalMs: () => number;
-  /** Channels this node follows. */
-  readonly channels: () => string[];
+  /** Channels this node follows, with what their tails hold at this moment; undefined: not open yet. */
+  readonly channels: () => ReadonlyMap<string, TailPosition | undefined>;
   readonly onTops: (tops: Tops) => void;
+  /** The history ends before what a tail has got in this epoch. */
+  readonly onRegression: (epoch: string) => void;
   readonly onError: (message: string, error: unknown) => void;
 }
 
@@ -46,6 +54,12 @@ export class TopsCheck {
     else void this.check();
   }
 
+  /** The same, of every channel: the history may not be what it was. */
+  checkExactlyNow(): void {
+    this.cursorAt = Number.NEGATIVE_INFINITY;
+    this.checkNow();
+  }
+
   stop(): void {
     this.stopped = true;
     this.cancel();
@@ -75,17 +89,33 @@ export class TopsCheck {
     const stale = now - this.cursorAt > CURSOR_MAX_AGE_MS;
     const recent = await history.topsSince(stale ? null : this.cursor);
     // In another epoch the old cursor may lie in the future: a restored database counts its transactions from the backup on.
-    if (stale || recent.epoch !== this.epoch) await this.lookExactly();
+    if (stale || recent.epoch !== this.epoch || this.wentBack(recent.cursor)) await this.lookExactly();
     this.epoch = recent.epoch;
     this.cursor = recent.cursor;
-    this.cursorAt = now;
+    // Asked for while this look was under way: the next one is to be exact.
+    if (!(this.again && this.cursorAt === Number.NEGATIVE_INFINITY)) this.cursorAt = now;
     onTops(recent);
   }
 
+  /** Transaction ids never do, unless the database is not the one it was; or after a crash, by a few that stored nothing. */
+  private wentBack(cursor: string): boolean {
+    return this.cursor !== null && BigInt(cursor) < BigInt(this.cursor);
+  }
+
   private async lookExactly(): Promise<void> {
-    const channels = this.options.channels();
-    for (let i = 0; i < channels.length; i += CHUNK) {
-      this.options.onTops(await this.options.history.tops(channels.slice(i, i + CHUNK)));
+    const { channels, history, onTops, onRegression } = this.options;
+    const names = [...channels().keys()];
+    for (let i = 0; i < names.length; i += CHUNK) {
+      const chunk = names.slice(i, i + CHUNK);
+      // Before the read: what a tail gets during it may be newer than the read.
+      const held = channels();
+      const exact = await history.tops(chunk);
+      onTops(exact);
+      if (chunk.some((name) => isBehind(exact, name, held.get(name)))) onRegression(exact.epoch);
     }
   }
+}
+
+function isBehind({ epoch, tops }: Tops, name: string, held: TailPosition | undefined): boolean {
+  return held !== undefined && held.epoch === epoch && (tops.get(name) ?? 0) < held.top;
 }

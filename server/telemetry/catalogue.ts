@@ -110,13 +110,23 @@ export const METRICS = {
     type: 'counter',
     unit: '{statement}',
     help: 'Statements sent to Postgres by kind.',
-    labels: { kind: ['append', 'page', 'tops', 'recent'] },
+    labels: { kind: ['append', 'page', 'tops', 'recent', 'epoch'] },
   },
   'holdfast.history.errors': {
     type: 'counter',
     unit: '{error}',
     help: 'Statements that failed by kind.',
-    labels: { kind: ['append', 'page', 'tops', 'recent'] },
+    labels: { kind: ['append', 'page', 'tops', 'recent', 'epoch', 'upkeep'] },
+  },
+  'holdfast.history.partitions.dropped': {
+    type: 'counter',
+    unit: '{table}',
+    help: 'Daily partitions that retention has dropped, of messages and of idempotency keys.',
+  },
+  'holdfast.history.regressions': {
+    type: 'counter',
+    unit: '{time}',
+    help: 'Times the history was seen to lack messages that had been committed: it was restored, or a failover lost them.',
   },
   'holdfast.history.connections': {
     type: 'gauge',

@@ -5,7 +5,15 @@
  */
 import type { Backplane, BackplaneEvents, Batch } from '../../server/backplane/types.ts';
 import { AppError } from '../../server/errors.ts';
-import type { HistoryReader, Page, PageQuery, RecentTops, StoredMessage, Tops } from '../../server/history/types.ts';
+import type {
+  EpochKeeper,
+  HistoryReader,
+  Page,
+  PageQuery,
+  RecentTops,
+  StoredMessage,
+  Tops,
+} from '../../server/history/types.ts';
 import type { Clock } from '../../server/hub/clock.ts';
 import { Hub } from '../../server/hub/hub.ts';
 import { NO_METRICS } from '../../server/telemetry/metrics.ts';
@@ -40,6 +48,7 @@ export class World {
   readonly clients: SimulatedClient[] = [];
   readonly nodes: SimulatedNode[];
   epoch = 'e1';
+  readonly falseAlarms: string[] = [];
   /** Channel -> messages; the first retained offset may be above 1. */
   private readonly firstRetained = new Map<string, number>();
   private commits: { channel: string; top: number }[] = [];
@@ -141,7 +150,12 @@ export class World {
     this.commits = [];
   }
 
-  readonly history: HistoryReader = {
+  readonly history: HistoryReader & EpochKeeper = {
+    // Restores of the simulation change the epoch themselves; a node that sees the history go back sees what is not there.
+    regressed: (epoch) => {
+      this.falseAlarms.push(epoch);
+      return Promise.resolve();
+    },
     read: (channel, query) => this.answer(() => this.page(channel, query)),
     tops: (channels) => this.answer(() => this.tops(channels)),
     topsSince: (cursor) => this.answer(() => this.topsSince(cursor)),
