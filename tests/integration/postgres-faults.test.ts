@@ -60,7 +60,7 @@ describeWith('redis')('Postgres fails', () => {
     const stop = new AbortController();
     const broken = new AbortController();
     const loops = publishers.map(async (publisher) => {
-      while (!stop.signal.aborted) await publisher.publish(channel, broken.signal);
+      while (!stop.signal.aborted) await publisher.publish(channel, { signal: broken.signal });
     });
     try {
       await fault();

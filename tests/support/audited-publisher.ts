@@ -32,8 +32,8 @@ export class AuditedPublisher {
   }
 
   /** Resolves when the message is acknowledged, however often that has to be tried. */
-  async publish(channel: string, signal?: AbortSignal): Promise<void> {
-    const data = { from: this.options.name, n: ++this.sequence };
+  async publish(channel: string, { padding, signal }: { padding?: string; signal?: AbortSignal } = {}): Promise<void> {
+    const data = { from: this.options.name, n: ++this.sequence, ...(padding !== undefined && { padding }) };
     const body = { channel, data, client_msg_id: `${this.options.name}-${this.sequence}` };
     while (!signal?.aborted) {
       const answer = await this.attempt(body);

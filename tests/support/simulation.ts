@@ -17,23 +17,13 @@ import type {
 import type { Clock } from '../../server/hub/clock.ts';
 import { Hub } from '../../server/hub/hub.ts';
 import { NO_METRICS } from '../../server/telemetry/metrics.ts';
+import { randomOf } from './random.ts';
 import type { SimulatedClient } from './simulated-client.ts';
 
 interface Task {
   readonly run: () => void;
   /** A task that never ends by itself (the periodic check) does not keep the world from being at rest. */
   readonly periodic: boolean;
-}
-
-/** Mulberry32: small, seeded, good enough to pick tasks. */
-function randomOf(seed: number): () => number {
-  let state = seed | 0;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let t = Math.imul(state ^ (state >>> 15), 1 | state);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) / 4_294_967_296;
-  };
 }
 
 const PERIODIC_MS = 1_000;
