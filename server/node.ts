@@ -69,7 +69,7 @@ export async function startNode(config: Config, nodeId: string, log: Logger): Pr
   const authenticator = createAuth(config, shared, metrics);
   const userLimits = new UserLimits(config.MAX_CONNECTIONS_PER_USER, config.PUBLISH_RATE_PER_USER);
   const publisher = createPublisher(history, userLimits, metrics);
-  const gateway = createGateway(config, { nodeId, hub, authenticator, publisher, userLimits, metrics, onError });
+  const gateway = createGateway(config, log, { nodeId, hub, authenticator, publisher, userLimits, metrics, onError });
   const app = await createHttpApp({
     nodeId,
     version: VERSION,
@@ -199,7 +199,7 @@ type GatewayParts = Pick<
   'nodeId' | 'hub' | 'authenticator' | 'publisher' | 'userLimits' | 'metrics' | 'onError'
 >;
 
-function createGateway(config: Config, parts: GatewayParts): Gateway {
+function createGateway(config: Config, log: Logger, parts: GatewayParts): Gateway {
   return new Gateway({
     session: {
       ...parts,
@@ -219,6 +219,8 @@ function createGateway(config: Config, parts: GatewayParts): Gateway {
     slowConsumerMaxMs: config.SLOW_CONSUMER_MAX_MS,
     drainRate: config.DRAIN_RATE,
     drainTimeoutMs: config.DRAIN_TIMEOUT_MS,
+    onDrainProgress: ({ total, remaining, seconds }) =>
+      log.info({ connections: total, remaining, seconds: Math.round(seconds) }, 'Drain.'),
   });
 }
 

@@ -79,6 +79,10 @@ export class Connection implements Sink, Beating {
     return this.isClear && this.socket.writableLength === 0;
   }
 
+  get unsentBytes(): number {
+    return this.socket.writableLength;
+  }
+
   write(frames: Buffer): boolean {
     if (!this.isOpen) return false;
     this.socket.write(frames);

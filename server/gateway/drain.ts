@@ -5,34 +5,58 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Connection } from './connection.ts';
 
+export interface DrainProgress {
+  /** Connections when the drain began, and those that are still open. */
+  readonly total: number;
+  readonly remaining: number;
+  readonly seconds: number;
+}
+
 export interface DrainOptions {
   /** Connections per second. */
   readonly rate: number;
   /** Longest the whole drain may take, milliseconds; what is left then is closed at once. */
   readonly timeoutMs: number;
+  /** Called at the begin, every five seconds, and at the end. */
+  readonly onProgress: (progress: DrainProgress) => void;
 }
 
-/** A client may take this long to act on `reconnect` before it is closed, milliseconds. */
+/** A client has about this long to act on `reconnect` before it is closed, milliseconds. */
 const GRACE_MS = 1_000;
+const CLOSE_AFTER_MS = 500;
 const TICK_MS = 100;
+const PROGRESS_MS = 5_000;
 
 /** Resolves when no connection is left, or when the time is up and the rest has been closed. */
-export async function drain(connections: ReadonlySet<Connection>, { rate, timeoutMs }: DrainOptions): Promise<void> {
-  const deadline = performance.now() + timeoutMs;
+export async function drain(connections: ReadonlySet<Connection>, options: DrainOptions): Promise<void> {
+  const begin = performance.now();
+  const total = connections.size;
+  const report = () =>
+    options.onProgress({ total, remaining: connections.size, seconds: (performance.now() - begin) / 1000 });
+  report();
+  const reporting = setInterval(report, PROGRESS_MS);
+  await askAll(connections, options, begin + options.timeoutMs);
+  for (const connection of connections) connection.close('service_restart');
+  clearInterval(reporting);
+  report();
+}
+
+async function askAll(connections: ReadonlySet<Connection>, { rate }: DrainOptions, deadline: number): Promise<void> {
   const waiting = [...connections];
   let allowance = 0;
   while (connections.size > 0 && performance.now() < deadline) {
-    // Faster than the rate only if the time would not suffice otherwise.
+    // Faster than the rate only if the time would not suffice otherwise: all at once in the end would be the herd.
     const ticksLeft = Math.max(1, (deadline - performance.now() - GRACE_MS * 2) / TICK_MS);
     allowance += Math.max((rate * TICK_MS) / 1000, waiting.length / ticksLeft);
     for (const connection of waiting.splice(0, Math.floor(allowance))) askToLeave(connection);
     allowance -= Math.floor(allowance);
     await sleep(TICK_MS);
   }
-  for (const connection of connections) connection.close('service_restart');
 }
 
 function askToLeave(connection: Connection): void {
-  connection.push({ type: 'reconnect', after_ms: GRACE_MS, reason: 'draining' });
-  setTimeout(() => connection.close('service_restart'), GRACE_MS + 500);
+  // Different times for clients that take `after_ms` at its word; those of one tick would come back in step.
+  const afterMs = Math.round(GRACE_MS * (0.5 + Math.random()));
+  connection.push({ type: 'reconnect', after_ms: afterMs, reason: 'draining' });
+  setTimeout(() => connection.close('service_restart'), afterMs + CLOSE_AFTER_MS);
 }

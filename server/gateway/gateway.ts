@@ -7,7 +7,7 @@ import { AppError, toAppError } from '../errors.ts';
 import { SUBPROTOCOL } from '../protocol/messages.ts';
 import { CLOSE_LABELS } from '../telemetry/catalogue.ts';
 import { Connection } from './connection.ts';
-import { drain } from './drain.ts';
+import { type DrainProgress, drain } from './drain.ts';
 import { Heartbeat } from './heartbeat.ts';
 import { Session, type SessionContext } from './session.ts';
 import { answerRefusal, type Credential, Door } from './upgrade.ts';
@@ -22,6 +22,7 @@ export interface GatewayOptions {
   readonly slowConsumerMaxMs: number;
   readonly drainRate: number;
   readonly drainTimeoutMs: number;
+  readonly onDrainProgress: (progress: DrainProgress) => void;
 }
 
 /** How often slow consumers and ended sessions are looked for. */
@@ -39,6 +40,7 @@ export class Gateway {
   /** Upgrades that are being authenticated count as connections, or a herd could pass the limit together. */
   private arriving = 0;
   private draining = false;
+  private drained: Promise<void> | undefined;
   private count = 0;
 
   constructor(options: GatewayOptions) {
@@ -58,6 +60,8 @@ export class Gateway {
     this.sweeper.unref();
     session.metrics.observe('holdfast.connections', () => this.connections.size);
     session.metrics.observe('holdfast.connections.limit', () => maxConnections);
+    session.metrics.observe('holdfast.unsent.bytes', () => this.unsent((sum, bytes) => sum + bytes), { of: 'all' });
+    session.metrics.observe('holdfast.unsent.bytes', () => this.unsent(Math.max), { of: 'worst' });
     session.metrics.observe('holdfast.draining', () => (this.draining ? 1 : 0));
     session.metrics.observe('holdfast.drain.remaining', () => (this.draining ? this.connections.size : 0));
   }
@@ -83,10 +87,15 @@ export class Gateway {
     });
   }
 
-  /** Refuses new connections and moves the present ones away; resolves when they are gone or the time is up. */
-  async drain(): Promise<void> {
+  /**
+   * Refuses new connections and moves the present ones away; resolves when they are gone or the time is up. There is one
+   * drain, whoever asks for it, and however often.
+   */
+  drain(): Promise<void> {
+    const { drainRate: rate, drainTimeoutMs: timeoutMs, onDrainProgress: onProgress } = this.options;
     this.draining = true;
-    await drain(this.connections, { rate: this.options.drainRate, timeoutMs: this.options.drainTimeoutMs });
+    this.drained ??= drain(this.connections, { rate, timeoutMs, onProgress });
+    return this.drained;
   }
 
   stop(): void {
@@ -176,6 +185,12 @@ export class Gateway {
     session.end();
     const label = CLOSE_LABELS.includes(String(code)) ? String(code) : 'other';
     this.options.session.metrics.add('holdfast.closes', 1, { code: label });
+  }
+
+  private unsent(combine: (total: number, bytes: number) => number): number {
+    let total = 0;
+    for (const connection of this.connections) total = combine(total, connection.unsentBytes);
+    return total;
   }
 
   private sweep(): void {

@@ -220,6 +220,12 @@ export const METRICS = {
     help: 'Connections that passed the high-water mark (`paused`), and those closed for staying there (`closed`).',
     labels: { result: ['paused', 'closed'] },
   },
+  'holdfast.unsent.bytes': {
+    type: 'gauge',
+    unit: 'By',
+    help: 'Bytes written to connections that the network has not taken yet: of all together, and of the one with the most.',
+    labels: { of: ['all', 'worst'] },
+  },
   'holdfast.draining': { type: 'gauge', unit: '{node}', help: '1 while this node drains.' },
   'holdfast.drain.remaining': {
     type: 'gauge',
