@@ -2,52 +2,113 @@
 import { Command, InvalidArgumentError } from 'commander';
 import { type Cluster, startCluster } from '../../infra/local/cluster.ts';
 import { build } from '../../server/build.ts';
+import { measureDurability } from './durability.ts';
 import { measureLatency } from './latency.ts';
 import { measurePublish } from './publish.ts';
-import { createReport, printReport, progress, type Result } from './report.ts';
-
-interface Options {
-  readonly json: boolean;
-  readonly seconds: number;
-}
+import { createReport, printReport, progress, type Row } from './report.ts';
+import { measureSlowConsumer } from './slow-consumer.ts';
+import { measureStorm } from './storm.ts';
 
 /** Limits that protect a node from one client would measure themselves. */
-const NO_LIMITS = { COMMAND_RATE: '1000000', PUBLISH_RATE_PER_USER: '1000000', LOG_LEVEL: 'warn' };
+const NO_LIMITS = {
+  COMMAND_RATE: '1000000',
+  PUBLISH_RATE_PER_USER: '1000000',
+  MAX_CONNECTIONS_PER_USER: '100000',
+  LOG_LEVEL: 'warn',
+};
 
-type Measure = (cluster: Cluster, token: string, seconds: number) => Promise<Result[]>;
+type Measure<T> = (cluster: Cluster, token: string, options: T) => Promise<Row[]>;
 
-async function run(name: string, nodes: number, measure: Measure, { json, seconds }: Options): Promise<void> {
+/** Runs one benchmark on a cluster of its own. */
+async function run<T extends { readonly json: boolean }>(
+  name: string,
+  nodes: number,
+  measure: Measure<T>,
+  options: T,
+): Promise<void> {
   progress('building and starting ...');
   await build();
   const cluster = await startCluster({ nodes, redis: true, nginx: false, env: NO_LIMITS });
   try {
     const token = await cluster.token({ user: 'bench', subscribe: ['*'], publish: ['*'], ttlSeconds: 3_600 });
-    const results = await measure(cluster, token, seconds);
-    printReport(createReport(name, seconds, results), json);
+    const { json, ...rest } = options;
+    const results = await measure(cluster, token, options);
+    printReport(createReport(name, rest, results), json);
     if (!results.every((result) => result.met)) process.exitCode = 1;
   } finally {
     await cluster.stop();
   }
 }
 
-function positive(text: string): number {
+const number = (min: number, max: number) => (text: string) => {
   const value = Number(text);
-  if (!(value > 0 && value <= 3_600)) throw new InvalidArgumentError('a number of seconds from 1 to 3600');
+  if (!(value >= min && value <= max)) throw new InvalidArgumentError(`a number from ${min} to ${max}`);
   return value;
-}
+};
 
 const program = new Command('bench').description(
   'Benchmarks on this machine. Absolute figures depend on it; compare runs of the same one.',
 );
-for (const [name, text, nodes, measure] of [
+
+interface Timed {
+  readonly json: boolean;
+  readonly seconds: number;
+}
+
+const timed: [string, string, number, (cluster: Cluster, token: string, seconds: number) => Promise<Row[]>][] = [
   ['publish', 'durable publishes acknowledged by one node, over WebSocket and HTTP', 1, measurePublish],
   ['latency', 'publish to delivery on another node, quiet system', 2, measureLatency],
-] as const) {
+  ['slow-consumer', 'what one subscriber at 1 KB/s costs the other 999 of its channel', 1, measureSlowConsumer],
+];
+for (const [name, text, nodes, measure] of timed) {
   program
     .command(name)
     .description(text)
-    .option('--seconds <n>', 'how long to measure', positive, 10)
+    .option('--seconds <n>', 'how long to measure', number(1, 3_600), 10)
     .option('--json', 'the result as JSON on stdout', false)
-    .action((options: Options) => run(name, nodes, measure, options));
+    .action((options: Timed) =>
+      run(name, nodes, (cluster, token) => measure(cluster, token, options.seconds), options),
+    );
 }
+
+program
+  .command('durability')
+  .description('messages while Redis goes away and comes back: what the history and every subscriber have (scenario B)')
+  .option('--messages <n>', 'how many; Redis is stopped after half of them', number(2, 1_000_000), 1_000)
+  .option('--subscribers <n>', 'over both nodes', number(1, 1_000), 20)
+  .option('--json', 'the result as JSON on stdout', false)
+  .action((options: { json: boolean; messages: number; subscribers: number }) =>
+    run('durability', 2, measureDurability, options),
+  );
+
+program
+  .command('storm')
+  .description('all nodes die under many clients, who then come back at once with their positions')
+  .option('--clients <n>', 'how many', number(1, 15_000), 10_000)
+  .option('--channels <n>', 'over so many channels', number(1, 100_000), 100)
+  .option('--missed <n>', 'messages that everyone has missed', number(1, 100_000), 100)
+  .option(
+    '--sweep',
+    'a quarter of the clients, then a tenth and ten times the channels, to see what reads depend on',
+    false,
+  )
+  .option('--json', 'the result as JSON on stdout', false)
+  .action((options: { json: boolean; clients: number; channels: number; missed: number; sweep: boolean }) =>
+    run(
+      'storm',
+      2,
+      async (cluster, token) => {
+        const { clients, channels, missed, sweep } = options;
+        const cases = [[clients, channels]];
+        if (sweep) cases.push([clients / 4, channels], [clients, channels / 10], [clients, channels * 10]);
+        const rows: Row[] = [];
+        for (const [count = 1, over = 1] of cases)
+          rows.push(
+            await measureStorm(cluster, token, { clients: Math.ceil(count), channels: Math.ceil(over), missed }),
+          );
+        return rows;
+      },
+      options,
+    ),
+  );
 await program.parseAsync();

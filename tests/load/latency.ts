@@ -2,14 +2,14 @@
 import { build } from 'hdr-histogram-js';
 import type { Cluster } from '../../infra/local/cluster.ts';
 import type { Message } from '../../server/protocol/messages.ts';
-import { progress, type Result } from './report.ts';
+import { progress, type Row } from './report.ts';
 import { openSession } from './session.ts';
 
 const PER_SECOND = 20;
 const WARM_UP = 40;
 const TARGET = { p50Ms: 5, p99Ms: 15 };
 
-export async function measureLatency(cluster: Cluster, token: string, seconds: number): Promise<Result[]> {
+export async function measureLatency(cluster: Cluster, token: string, seconds: number): Promise<Row[]> {
   progress('one message at a time, across two nodes ...');
   const [first, second] = cluster.nodes;
   const publisher = await openSession(first?.wsUrl as string, token);
@@ -45,11 +45,20 @@ export async function measureLatency(cluster: Cluster, token: string, seconds: n
   ];
 }
 
-function toResult(name: string, histogram: ReturnType<typeof build>, expected: number): Result {
+function toResult(name: string, histogram: ReturnType<typeof build>, expected: number): Row {
   const p50Ms = histogram.getValueAtPercentile(50) / 1000;
   const p99Ms = histogram.getValueAtPercentile(99) / 1000;
   const errors = expected - histogram.totalCount;
   const met = p50Ms < TARGET.p50Ms && p99Ms < TARGET.p99Ms && errors === 0;
   const target = `p50 < ${TARGET.p50Ms} ms, p99 < ${TARGET.p99Ms} ms`;
-  return { name, rate: PER_SECOND, p50Ms, p99Ms, count: histogram.totalCount, errors, target, met };
+  return {
+    what: name,
+    per_second: PER_SECOND,
+    p50_ms: p50Ms,
+    p99_ms: p99Ms,
+    count: histogram.totalCount,
+    errors,
+    target,
+    met,
+  };
 }

@@ -5,7 +5,7 @@
 import autocannon from 'autocannon';
 import { build, type Histogram } from 'hdr-histogram-js';
 import type { Cluster } from '../../infra/local/cluster.ts';
-import { progress, type Result } from './report.ts';
+import { progress, type Row } from './report.ts';
 import { type LoadSession, openSession } from './session.ts';
 
 /** Data of about 140 bytes, as a chat message with its fields has. */
@@ -16,14 +16,14 @@ const HTTP = { connections: 64, rate: 5_000 };
 const P99_MAX_MS = 100;
 const WARM_UP_MS = 2_000;
 
-export async function measurePublish(cluster: Cluster, token: string, seconds: number): Promise<Result[]> {
+export async function measurePublish(cluster: Cluster, token: string, seconds: number): Promise<Row[]> {
   progress('publish over WebSocket ...');
   const ws = await overWebSocket(cluster, token, seconds);
   progress('publish over HTTP ...');
   return [ws, await overHttp(cluster, token, seconds)];
 }
 
-async function overWebSocket(cluster: Cluster, token: string, seconds: number): Promise<Result> {
+async function overWebSocket(cluster: Cluster, token: string, seconds: number): Promise<Row> {
   const wsUrl = cluster.nodes[0]?.wsUrl as string;
   const sessions = await Promise.all(Array.from({ length: WS.connections }, () => openSession(wsUrl, token)));
   const state = { measuring: false, running: true, count: 0, errors: 0 };
@@ -72,7 +72,7 @@ function keepPublishing(session: LoadSession, index: number, state: LoadState, h
   for (let slot = 0; slot < WS.inFlight; slot++) send(slot);
 }
 
-async function overHttp(cluster: Cluster, token: string, seconds: number): Promise<Result> {
+async function overHttp(cluster: Cluster, token: string, seconds: number): Promise<Row> {
   let turn = 0;
   const result = await autocannon({
     url: `${cluster.nodes[0]?.url}/v1/chat.postMessage`,
@@ -88,7 +88,8 @@ async function overHttp(cluster: Cluster, token: string, seconds: number): Promi
   const rate = result['2xx'] / result.duration;
   const errors = result.errors + result.non2xx;
   const met = rate >= HTTP.rate && p99 < P99_MAX_MS && errors === 0;
-  return { name: 'HTTP', rate, p50Ms: p50, p99Ms: p99, count: result['2xx'], errors, target: target(HTTP.rate), met };
+  const count = result['2xx'];
+  return { what: 'HTTP', per_second: rate, p50_ms: p50, p99_ms: p99, count, errors, target: target(HTTP.rate), met };
 }
 
 function toResult(
@@ -98,11 +99,11 @@ function toResult(
   errors: number,
   histogram: Histogram,
   wanted: number,
-): Result {
+): Row {
   const p50Ms = histogram.getValueAtPercentile(50) / 1000;
   const p99Ms = histogram.getValueAtPercentile(99) / 1000;
   const met = rate >= wanted && p99Ms < P99_MAX_MS && errors === 0;
-  return { name, rate, p50Ms, p99Ms, count, errors, target: target(wanted), met };
+  return { what: name, per_second: rate, p50_ms: p50Ms, p99_ms: p99Ms, count, errors, target: target(wanted), met };
 }
 
 const target = (rate: number) => `>= ${rate.toLocaleString('en-US')}/s, p99 < ${P99_MAX_MS} ms`;

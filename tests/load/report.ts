@@ -2,15 +2,9 @@
 import { cpus } from 'node:os';
 import Table from 'cli-table3';
 
-/** One measured line. Rates per second, latencies in milliseconds. `target` as the requirement states it. */
-export interface Result {
-  readonly name: string;
-  readonly rate: number;
-  readonly p50Ms: number;
-  readonly p99Ms: number;
-  readonly count: number;
-  readonly errors: number;
-  readonly target: string;
+/** One line of a table. Names of columns end in their unit: `p99_ms`, `per_second`. `met`: whether the target is. */
+export interface Row {
+  readonly [column: string]: string | number | boolean;
   readonly met: boolean;
 }
 
@@ -18,13 +12,18 @@ export interface Report {
   readonly benchmark: string;
   readonly at: string;
   readonly cpus: string;
-  readonly seconds: number;
-  readonly results: readonly Result[];
+  /** What was asked for on the command line. */
+  readonly options: Readonly<Record<string, unknown>>;
+  readonly results: readonly Row[];
 }
 
-export function createReport(benchmark: string, seconds: number, results: readonly Result[]): Report {
+export function createReport(
+  benchmark: string,
+  options: Readonly<Record<string, unknown>>,
+  results: readonly Row[],
+): Report {
   const machine = `${cpus().length} x ${cpus()[0]?.model.trim() || 'unknown'}`;
-  return { benchmark, at: new Date().toISOString(), cpus: machine, seconds, results };
+  return { benchmark, at: new Date().toISOString(), cpus: machine, options, results };
 }
 
 export function printReport(report: Report, json: boolean): void {
@@ -32,24 +31,19 @@ export function printReport(report: Report, json: boolean): void {
     process.stdout.write(`${JSON.stringify(report, null, 2)}\n`);
     return;
   }
+  const columns = [...new Set(report.results.flatMap((row) => Object.keys(row)))].filter((column) => column !== 'met');
   const table = new Table({
-    head: ['', 'per second', 'p50 ms', 'p99 ms', 'count', 'errors', 'target', ''],
+    head: [...columns.map((column) => column.replaceAll('_', ' ')), ''],
     style: { head: [], border: [] },
   });
-  for (const row of report.results) {
-    const rate = Math.round(row.rate).toLocaleString('en-US');
-    table.push([
-      row.name,
-      rate,
-      row.p50Ms.toFixed(1),
-      row.p99Ms.toFixed(1),
-      row.count,
-      row.errors,
-      row.target,
-      row.met ? 'met' : 'missed',
-    ]);
-  }
-  process.stdout.write(`${report.benchmark}, ${report.cpus}, ${report.seconds} s each\n${table.toString()}\n`);
+  for (const row of report.results)
+    table.push([...columns.map((column) => format(row[column])), row.met ? 'met' : 'missed']);
+  process.stdout.write(`${report.benchmark}, ${report.cpus}\n${table.toString()}\n`);
+}
+
+function format(value: string | number | boolean | undefined): string {
+  if (typeof value !== 'number') return String(value ?? '');
+  return value.toLocaleString('en-US', { maximumFractionDigits: Math.abs(value) < 100 ? 1 : 0 });
 }
 
 /** Progress on stderr, so that stdout stays the result alone. */
