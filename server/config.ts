@@ -231,6 +231,32 @@ export const SETTINGS = {
   DRAIN_RATE: count({ default: 500, desc: 'Connections per second asked to reconnect while draining.' }),
   DRAIN_TIMEOUT_MS: milliseconds({ default: 30_000, desc: 'Longest a drain may take before the node exits anyway.' }),
 
+  DEREGISTRATION_TARGET_GROUP_ARN: str({
+    default: '',
+    desc: 'Load balancer target group of this ECS task. A node that is taken out of it begins to drain, long before SIGTERM. Empty: not watched.',
+  }),
+  DEREGISTRATION_POLL_MS: integer(
+    1_000,
+    600_000,
+  )({
+    default: 10_000,
+    desc: 'Time between looks at the target’s state. AWS allows an account 10 such calls per second.',
+  }),
+  AWS_ENDPOINT_URL: serverUrl('http:', 'https:')({ default: '', desc: 'In place of the endpoint of AWS, for tests.' }),
+  ECS_CONTAINER_METADATA_URI_V4: serverUrl('http:')({
+    default: '',
+    desc: 'Set by ECS: where this task learns its address.',
+  }),
+  AWS_CONTAINER_CREDENTIALS_RELATIVE_URI: str({
+    default: '',
+    desc: 'Set by ECS: where the credentials of the task role are.',
+  }),
+  AWS_CONTAINER_CREDENTIALS_FULL_URI: str({ default: '', desc: 'The same as a whole URL.' }),
+  AWS_CONTAINER_AUTHORIZATION_TOKEN: str({ default: '', desc: 'Sent to that URL.' }),
+  AWS_ACCESS_KEY_ID: str({ default: '', desc: 'Fixed credentials instead of those of the task role.' }),
+  AWS_SECRET_ACCESS_KEY: str({ default: '', desc: 'Their secret.' }),
+  AWS_SESSION_TOKEN: str({ default: '', desc: 'Their session token, if they are temporary.' }),
+
   OTEL_EXPORTER_OTLP_ENDPOINT: serverUrl(
     'http:',
     'https:',

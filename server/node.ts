@@ -10,6 +10,8 @@ import { createRedis } from './backplane/redis-connection.ts';
 import { createOnceStore, createPresenceStore } from './backplane/redis-stores.ts';
 import type { Backplane, OnceStore, PresenceStore } from './backplane/types.ts';
 import type { Config } from './config.ts';
+import { startDeregistrationWatch } from './deregistration/start.ts';
+import type { Watch } from './deregistration/watch.ts';
 import { Gateway } from './gateway/gateway.ts';
 import type { SessionContext } from './gateway/session.ts';
 import { PgHistory } from './history/history.ts';
@@ -88,7 +90,10 @@ export async function startNode(config: Config, nodeId: string, log: Logger): Pr
   gateway.attach(app.server);
   const port = await listen(app, config);
 
+  const watch = watchTarget(config, gateway, log, onError);
+
   const stop = async () => {
+    watch?.stop();
     await gateway.drain();
     gateway.stop();
     await app.close();
@@ -221,6 +226,33 @@ function createGateway(config: Config, log: Logger, parts: GatewayParts): Gatewa
     drainTimeoutMs: config.DRAIN_TIMEOUT_MS,
     onDrainProgress: ({ total, remaining, seconds }) =>
       log.info({ connections: total, remaining, seconds: Math.round(seconds) }, 'Drain.'),
+  });
+}
+
+/** A node that its load balancer takes out of service drains at once; it exits when it is told to (SIGTERM). */
+function watchTarget(config: Config, gateway: Gateway, log: Logger, onError: OnError): Watch | undefined {
+  if (!config.DEREGISTRATION_TARGET_GROUP_ARN) return undefined;
+  return startDeregistrationWatch({
+    targetGroupArn: config.DEREGISTRATION_TARGET_GROUP_ARN,
+    port: config.PORT,
+    intervalMs: config.DEREGISTRATION_POLL_MS,
+    timeoutMs: config.DEREGISTRATION_POLL_MS,
+    metadataUri: config.ECS_CONTAINER_METADATA_URI_V4,
+    endpoint: config.AWS_ENDPOINT_URL,
+    credentials: {
+      accessKeyId: config.AWS_ACCESS_KEY_ID,
+      secretAccessKey: config.AWS_SECRET_ACCESS_KEY,
+      sessionToken: config.AWS_SESSION_TOKEN,
+      containerCredentialsRelativeUri: config.AWS_CONTAINER_CREDENTIALS_RELATIVE_URI,
+      containerCredentialsFullUri: config.AWS_CONTAINER_CREDENTIALS_FULL_URI,
+      containerAuthorizationToken: config.AWS_CONTAINER_AUTHORIZATION_TOKEN,
+    },
+    onChange: (state) => log.info({ state }, 'State of this target.'),
+    onDeregistered: (state) => {
+      log.info({ state }, 'This target has been deregistered: draining.');
+      gateway.drain().catch((error: unknown) => onError('The drain failed.', error));
+    },
+    onError: (error) => onError('The state of this target could not be read.', error),
   });
 }
 

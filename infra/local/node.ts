@@ -9,6 +9,10 @@ export interface NodeOptions {
   readonly logFile: string;
   /** Everything else that the node is told, such as DATABASE_URL. */
   readonly env: Readonly<Record<string, string>>;
+  /** Address to listen on. Default 127.0.0.1, where `url` and `metricsUrl` must lead to the node in any case. */
+  readonly host?: string;
+  /** What to put in front of the command line; it must keep the process id, as `nsenter` does. */
+  readonly prefix?: readonly [string, ...string[]];
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -73,13 +77,15 @@ export class HoldfastNode {
 }
 
 async function launch(options: NodeOptions): Promise<ManagedProcess> {
+  const program = [globalThis.process.execPath, '--enable-source-maps', MAIN] as const;
+  const [command, ...args]: readonly [string, ...string[]] = options.prefix ? [...options.prefix, ...program] : program;
   const process = await ManagedProcess.start({
     name: options.name,
-    command: globalThis.process.execPath,
-    args: ['--enable-source-maps', MAIN],
+    command,
+    args,
     env: {
       ...options.env,
-      HOST: '127.0.0.1',
+      HOST: options.host ?? '127.0.0.1',
       PORT: String(options.port),
       METRICS_PORT: String(options.metricsPort),
       NODE_ID: options.name,

@@ -1,4 +1,8 @@
-/** Exact tops of single channels, asked for one by one and read together: a herd that opens 10,000 channels makes a few statements. */
+/**
+ * Exact tops of single channels, asked for one by one and read together: one statement in flight, and what is asked for
+ * meanwhile goes in the next. A herd that opens 10,000 channels makes a few statements, and never takes more than one
+ * connection.
+ */
 import type { HistoryReader } from '../history/types.ts';
 import type { Clock } from './clock.ts';
 
@@ -11,7 +15,6 @@ export interface ChannelTop {
 }
 
 interface Waiting {
-  readonly channel: string;
   readonly resolve: (top: ChannelTop) => void;
   readonly reject: (error: unknown) => void;
 }
@@ -19,7 +22,8 @@ interface Waiting {
 export class TopsLoader {
   private readonly history: HistoryReader;
   private readonly clock: Clock;
-  private waiting: Waiting[] = [];
+  private waiting = new Map<string, Waiting[]>();
+  private busy = false;
 
   constructor(history: HistoryReader, clock: Clock) {
     this.history = history;
@@ -29,23 +33,37 @@ export class TopsLoader {
   /** The channel's top by a read that begins after this call. @throws AppError `unavailable` */
   load(channel: string): Promise<ChannelTop> {
     return new Promise((resolve, reject) => {
-      this.waiting.push({ channel, resolve, reject });
-      if (this.waiting.length === 1) this.clock.soon(() => this.send());
+      const others = this.waiting.get(channel);
+      if (others) others.push({ resolve, reject });
+      else this.waiting.set(channel, [{ resolve, reject }]);
+      if (this.busy) return;
+      this.busy = true;
+      this.clock.soon(() => void this.run());
     });
   }
 
-  private send(): void {
-    const waiting = this.waiting;
-    this.waiting = [];
-    for (let i = 0; i < waiting.length; i += CHUNK) void this.read(waiting.slice(i, i + CHUNK));
+  private async run(): Promise<void> {
+    while (this.waiting.size > 0) await this.read(this.takeChunk());
+    this.busy = false;
   }
 
-  private async read(chunk: readonly Waiting[]): Promise<void> {
+  private takeChunk(): Map<string, Waiting[]> {
+    const chunk = new Map<string, Waiting[]>();
+    for (const [channel, waiting] of this.waiting) {
+      if (chunk.size >= CHUNK) break;
+      chunk.set(channel, waiting);
+      this.waiting.delete(channel);
+    }
+    return chunk;
+  }
+
+  private async read(chunk: ReadonlyMap<string, readonly Waiting[]>): Promise<void> {
     try {
-      const { epoch, tops } = await this.history.tops([...new Set(chunk.map((entry) => entry.channel))]);
-      for (const entry of chunk) entry.resolve({ epoch, top: tops.get(entry.channel) ?? 0 });
+      const { epoch, tops } = await this.history.tops([...chunk.keys()]);
+      for (const [channel, waiting] of chunk)
+        for (const { resolve } of waiting) resolve({ epoch, top: tops.get(channel) ?? 0 });
     } catch (error) {
-      for (const entry of chunk) entry.reject(error);
+      for (const waiting of chunk.values()) for (const { reject } of waiting) reject(error);
     }
   }
 }

@@ -21,9 +21,14 @@ const READS = ['page', 'tops', 'recent'] as const;
 /** Connections opened at once while the storm is prepared; the storm itself knows no such manners. */
 const OPENING = 200;
 
-export async function measureStorm(cluster: Cluster, token: string, options: StormOptions): Promise<Row> {
+export async function measureStorm(
+  cluster: Cluster,
+  token: string,
+  options: StormOptions,
+  onProgress: (line: string) => void = progress,
+): Promise<Row> {
   const { clients: count, channels, missed } = options;
-  progress(`${count} clients over ${channels} channels ...`);
+  onProgress(`${count} clients over ${channels} channels ...`);
   const run = `${Date.now().toString(36)}-${count}-${channels}`;
   const clients = Array.from(
     { length: count },
@@ -31,11 +36,11 @@ export async function measureStorm(cluster: Cluster, token: string, options: Sto
   );
   for (let i = 0; i < count; i += OPENING)
     await Promise.all(clients.slice(i, i + OPENING).map((client) => client.open()));
-  progress('killing all nodes ...');
+  onProgress('killing all nodes ...');
   await Promise.all(cluster.nodes.map((node) => node.process.kill('SIGKILL')));
   await Promise.all(clients.map((client) => client.gone));
   await Promise.all(cluster.nodes.map((node) => node.restart()));
-  progress(`publishing ${missed} messages to each channel ...`);
+  onProgress(`publishing ${missed} messages to each channel ...`);
   await publishAll(
     cluster,
     token,
@@ -44,7 +49,7 @@ export async function measureStorm(cluster: Cluster, token: string, options: Sto
   );
   const before = await readsOf(cluster);
   const begin = performance.now();
-  progress('everybody comes back ...');
+  onProgress('everybody comes back ...');
   await Promise.all(clients.map((client) => client.recover(missed)));
   const seconds = (performance.now() - begin) / 1000;
   const after = await readsOf(cluster);

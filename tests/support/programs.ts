@@ -16,6 +16,8 @@ export const REQUIREMENTS = {
   nginx: { programs: ['nginx'], package: 'nginx' },
   prometheus: { programs: ['prometheus'], package: 'prometheus' },
   promtool: { programs: ['promtool'], package: 'prometheus' },
+  /** Programs for network namespaces; whether they may be made is `faults/namespace.ts`'s to say. */
+  netns: { programs: ['ip'], package: 'iproute2' },
   chromium: { programs: ['chromium', 'chromium-browser', 'google-chrome'], package: 'chromium' },
 } as const satisfies Record<string, Requirement>;
 

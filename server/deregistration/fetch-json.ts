@@ -1,0 +1,26 @@
+/** JSON from the two endpoints that ECS serves to a task. Never puts an answer into an error: it may hold secrets. */
+
+export interface FetchJsonOptions {
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly timeoutMs: number;
+}
+
+/** @throws fetch's errors, or Error when the status is not 200 or the answer is not JSON */
+export async function fetchJson(url: string, { headers = {}, timeoutMs }: FetchJsonOptions): Promise<unknown> {
+  const response = await fetch(url, { headers, redirect: 'error', signal: AbortSignal.timeout(timeoutMs) });
+  const { host } = new URL(url);
+  const body = await response.text();
+  if (response.status !== 200) throw new Error(`${host} answered with HTTP ${response.status}`);
+  try {
+    return JSON.parse(body);
+  } catch {
+    throw new Error(`${host} answered with what is not JSON`);
+  }
+}
+
+/** The field of this name. @throws TypeError when it is not a text, or empty */
+export function text(value: unknown, name: string, what: string): string {
+  const field: unknown = typeof value === 'object' && value !== null ? Reflect.get(value, name) : undefined;
+  if (typeof field !== 'string' || field === '') throw new TypeError(`${what} answered without ${name}`);
+  return field;
+}

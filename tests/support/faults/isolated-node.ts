@@ -1,0 +1,112 @@
+/**
+ * A node that runs in a network of its own, on the tests' database, and hosts from which clients reach it: each of them
+ * can be cut off. Tests talk to it from outside, over `node.url` past the network or over a client host's `url` through
+ * it. Without Redis.
+ */
+import { randomBytes } from 'node:crypto';
+import { join } from 'node:path';
+import { HoldfastNode } from '../../../infra/local/node.ts';
+import { freePorts } from '../../../infra/local/ports.ts';
+import { signToken } from '../../../infra/local/sign-token.ts';
+import { createDatabase } from '../database.ts';
+import { Gate, unixDoor } from './doors.ts';
+import { type Host, Network } from './network.ts';
+
+export interface ClientHost {
+  readonly host: Host;
+  /** Leads to the node by way of this host. */
+  readonly url: string;
+}
+
+export class IsolatedNode {
+  /** Its `url` and `metricsUrl` work whatever is cut. */
+  readonly node: HoldfastNode;
+  /** Where the node runs. */
+  readonly host: Host;
+  readonly #network: Network;
+  readonly #secret: string;
+  readonly #undo: Undo;
+
+  private constructor(network: Network, host: Host, node: HoldfastNode, secret: string, undo: Undo) {
+    this.#network = network;
+    this.host = host;
+    this.node = node;
+    this.#secret = secret;
+    this.#undo = undo;
+  }
+
+  static async start(env: Readonly<Record<string, string>> = {}): Promise<IsolatedNode> {
+    const undo: Undo = [];
+    try {
+      const database = await createDatabase();
+      undo.push(database.drop);
+      const network = await Network.create();
+      undo.push(() => network.remove());
+      const host = await network.host('server');
+      const secret = randomBytes(32).toString('base64url');
+      const databaseUrl = await bringIn(host, database.url, undo);
+      const node = await startNode(host, { ...env, DATABASE_URL: databaseUrl, AUTH_JWT_SECRET: secret }, undo);
+      return new IsolatedNode(network, host, node, secret, undo);
+    } catch (error) {
+      await undoAll(undo);
+      throw error;
+    }
+  }
+
+  /** A further host with clients. */
+  async clientHost(name: string): Promise<ClientHost> {
+    const host = await this.#network.host(name);
+    const gate = await Gate.open(host.namespace);
+    const door = await gate.door({ host: this.host.address, port: this.node.port });
+    this.#undo.push(() => door.close());
+    return { host, url: `http://127.0.0.1:${door.port}` };
+  }
+
+  /** A token that the node accepts, for every channel. */
+  token(user: string): Promise<string> {
+    return signToken({ user }, this.#secret);
+  }
+
+  stop(): Promise<void> {
+    return undoAll(this.#undo);
+  }
+}
+
+/** What stops the parts, in the order of their start. */
+type Undo = (() => Promise<void>)[];
+
+async function undoAll(undo: Undo): Promise<void> {
+  for (const each of undo.splice(0).reverse()) await each();
+}
+
+/** Makes the tests' PostgreSQL reachable inside; returns its URL there. */
+async function bringIn(host: Host, databaseUrl: string, undo: Undo): Promise<string> {
+  const url = new URL(databaseUrl);
+  const { directory } = host.namespace;
+  const door = await unixDoor(join(directory, `.s.PGSQL.${url.port}`), Number(url.port));
+  undo.push(() => door.close());
+  url.searchParams.set('host', directory);
+  return url.href;
+}
+
+async function startNode(host: Host, env: Readonly<Record<string, string>>, undo: Undo): Promise<HoldfastNode> {
+  const { directory, prefix } = host.namespace;
+  const [port = 0, metricsPort = 0] = await freePorts(2);
+  const gate = await Gate.open(host.namespace);
+  for (const each of [port, metricsPort]) {
+    const door = await gate.door({ host: '127.0.0.1', port: each }, each);
+    undo.push(() => door.close());
+  }
+  const node = await HoldfastNode.start({
+    name: 'isolated',
+    port,
+    metricsPort,
+    logFile: join(directory, 'node.log'),
+    env: { PATH: process.env.PATH ?? '', LOG_LEVEL: 'warn', ...env },
+    // All addresses of its host, none of this machine.
+    host: '0.0.0.0',
+    prefix,
+  });
+  undo.push(() => node.stop());
+  return node;
+}
