@@ -3,7 +3,7 @@ import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { AppError, errorBody } from '../errors.ts';
 import { SUBPROTOCOL } from '../protocol/messages.ts';
-import { TokenBucket } from '../publish/token-bucket.ts';
+import { AcceptPace } from './accept-pace.ts';
 
 export interface DoorOptions {
   /** Origins allowed besides the service's own host; `*` allows all. */
@@ -33,12 +33,11 @@ const RETRY_FULL_MS = 5_000;
 
 export class Door {
   private readonly options: DoorOptions;
-  private readonly pace: TokenBucket;
+  private readonly pace: AcceptPace;
 
   constructor(options: DoorOptions) {
     this.options = options;
-    // A second's worth at once: enough for a burst, not for a herd.
-    this.pace = new TokenBucket(options.acceptRate, options.acceptRate, performance.now());
+    this.pace = new AcceptPace(options.acceptRate, performance.now());
   }
 
   decide(request: IncomingMessage, state: DoorState): DoorDecision {
@@ -62,11 +61,11 @@ export class Door {
     if (draining) return refuse('draining', new AppError('draining', 'This node is leaving service.', later));
     if (connections >= this.options.maxConnections)
       return refuse('full', new AppError('overloaded', 'This node is full.', later));
-    const waitMs = this.pace.take(performance.now());
+    const waitMs = this.pace.ask(performance.now());
     if (waitMs === 0) return undefined;
     return refuse(
       'paced',
-      new AppError('overloaded', 'Too many connections at once; retry.', { retryAfterMs: 1_000 + waitMs }),
+      new AppError('overloaded', 'Too many connections at once; retry.', { retryAfterMs: Math.ceil(waitMs) }),
     );
   }
 }

@@ -148,13 +148,12 @@ class StormClient {
   private connect(subscribed: () => void): void {
     const ws = new WebSocket(this.url(), ['holdfast.v1'], { perMessageDeflate: false, skipUTF8Validation: true });
     this.ws = ws;
-    let wait = 1_000;
     ws.on('unexpected-response', (request, response) => {
       // Too many at once: come back when the node says so, and not all at the same moment.
       this.refused++;
-      wait = Number(response.headers['retry-after'] ?? 1) * 1_000;
+      const wait = Number(response.headers['retry-after'] ?? 1) * 1_000;
       request.destroy();
-      setTimeout(() => this.connect(subscribed), wait * (0.5 + Math.random()));
+      setTimeout(() => this.connect(subscribed), wait + Math.random() * 1_000);
     });
     ws.on('error', () => {});
     ws.on('open', () => ws.send(`{"type":"auth","token":"${this.token}"}`));
