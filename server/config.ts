@@ -170,6 +170,10 @@ export const SETTINGS = {
 
   MAX_PAYLOAD_BYTES: integer(256, 16_777_216)({ default: 65_536, desc: 'Largest frame or request body.' }),
   MAX_CONNECTIONS: count({ default: 50_000, desc: 'Connections this node accepts; the denominator of autoscaling.' }),
+  MAX_HTTP_CONNECTIONS: count({
+    default: 1_000,
+    desc: 'TCP connections besides the WebSockets: requests, health checks, upgrades that are under way.',
+  }),
   MAX_CONNECTIONS_PER_USER: count({ default: 50, desc: 'Connections one user may have on this node.' }),
   MAX_SUBSCRIPTIONS: count({ default: 200, desc: 'Subscriptions one connection may have.' }),
   ACCEPT_RATE: count({

@@ -81,6 +81,7 @@ export async function startNode(config: Config, nodeId: string, log: Logger): Pr
     metrics,
     log,
     maxPayloadBytes: config.MAX_PAYLOAD_BYTES,
+    maxConnections: config.MAX_CONNECTIONS + config.MAX_HTTP_CONNECTIONS,
     allowedOrigins: config.ALLOWED_ORIGINS,
     demoPage: config.DEMO_PAGE,
     readiness: () => readinessOf(config, gateway, history, shared.backplane),

@@ -171,5 +171,7 @@ function closeCodeOf(wsErrorCode: string | undefined): number {
   // The second: its length is beyond what any number here can say.
   if (wsErrorCode === 'WS_ERR_UNSUPPORTED_MESSAGE_LENGTH' || wsErrorCode === 'WS_ERR_UNSUPPORTED_DATA_PAYLOAD_LENGTH')
     return CLOSE_CODES.message_too_big.code;
+  // What ws sends then; the list of close codes says so.
+  if (wsErrorCode === 'WS_ERR_TOO_MANY_BUFFERED_PARTS') return CLOSE_CODES.auth_failed.code;
   return wsErrorCode?.startsWith('WS_ERR_') ? CLOSE_CODES.protocol_error.code : 1006;
 }

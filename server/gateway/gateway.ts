@@ -50,6 +50,8 @@ export class Gateway {
       noServer: true,
       clientTracking: false,
       maxPayload: session.maxPayloadBytes,
+      // Each costs more memory than its bytes; no honest client sends a message of this size in so many.
+      maxFragments: 1_024,
       // Off: its contexts cost memory per connection (ws#1202), and fan-out writes one buffer to all.
       perMessageDeflate: false,
       handleProtocols: () => SUBPROTOCOL,

@@ -41,6 +41,10 @@ export class Door {
   }
 
   decide(request: IncomingMessage, state: DoorState): DoorDecision {
+    if (request.headers.upgrade?.toLowerCase() !== 'websocket') {
+      const text = 'The only upgrade here is to websocket; send this request without Upgrade.';
+      return refuse('bad_request', new AppError('bad_request', text));
+    }
     const url = urlOf(request);
     if (url?.pathname !== '/ws')
       return refuse('bad_request', new AppError('not_found', 'WebSockets are served at /ws.'));

@@ -15,11 +15,14 @@ import { addDemoPage } from './demo.ts';
 import { addHealthRoutes, type Readiness } from './health.ts';
 import { addMessageRoutes, type MessageRoutesOptions } from './messages.ts';
 import { addTicketRoute } from './tickets.ts';
+import { answerUnparsed } from './unparsed.ts';
 
 export interface HttpOptions extends MessageRoutesOptions {
   readonly nodeId: string;
   readonly version: string;
   readonly maxPayloadBytes: number;
+  /** TCP connections of all kinds; more are closed as they come. */
+  readonly maxConnections: number;
   readonly allowedOrigins: readonly string[];
   readonly demoPage: boolean;
   readonly readiness: () => Readiness;
@@ -27,8 +30,11 @@ export interface HttpOptions extends MessageRoutesOptions {
   readonly log: FastifyBaseLogger;
 }
 
-/** Longest a request may take to arrive; slower ones hold a socket for nothing. */
+/** Longest a request may take to arrive, and its headers alone; slower ones hold a socket for nothing. */
 const REQUEST_TIMEOUT_MS = 15_000;
+const HEADERS_TIMEOUT_MS = 10_000;
+/** How often Node looks for those that are over their time. Its own 30 s would triple what is allowed. */
+const TIMEOUT_CHECK_MS = 2_000;
 /** Above the 60 s idle timeout of an ALB, so that the balancer and not the node ends idle connections. */
 const KEEP_ALIVE_MS = 65_000;
 
@@ -38,6 +44,8 @@ export async function createHttpApp(options: HttpOptions): Promise<FastifyInstan
     logController: new LogController({ disableRequestLogging: true }),
     bodyLimit: options.maxPayloadBytes,
     requestTimeout: REQUEST_TIMEOUT_MS,
+    http: { headersTimeout: HEADERS_TIMEOUT_MS, connectionsCheckingInterval: TIMEOUT_CHECK_MS },
+    clientErrorHandler: (error, socket) => answerUnparsed(error, socket, options.metrics),
     keepAliveTimeout: KEEP_ALIVE_MS,
     // `__proto__` in data is data: it is stored as text and never merged into anything.
     onProtoPoisoning: 'ignore',
@@ -60,6 +68,9 @@ export async function createHttpApp(options: HttpOptions): Promise<FastifyInstan
   addMessageRoutes(app, options);
   app.get('/openapi.json', { schema: { hide: true } }, () => app.swagger());
   if (options.demoPage) await addDemoPage(app);
+  // WebSockets count too: they are TCP connections of the same server.
+  app.server.maxConnections = options.maxConnections;
+  app.server.on('drop', () => options.metrics.add('holdfast.connections.dropped', 1));
   await app.ready();
   return app;
 }

@@ -74,7 +74,7 @@ export const CLOSE_CODES = {
   auth_failed: {
     code: 1008,
     reconnect: false,
-    doc: 'The ticket or token is missing, wrong, replayed, or came too late.',
+    doc: 'The ticket or token is missing, wrong, replayed, or came too late. Also a message in more than 1,024 fragments.',
   },
   message_too_big: { code: 1009, reconnect: false, doc: 'A frame or message over MAX_PAYLOAD_BYTES.' },
   internal_error: { code: 1011, reconnect: true, doc: 'A fault of the server.' },

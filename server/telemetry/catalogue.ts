@@ -36,6 +36,11 @@ export const METRICS = {
     unit: '{connection}',
     help: 'Connections this node accepts (MAX_CONNECTIONS).',
   },
+  'holdfast.connections.dropped': {
+    type: 'counter',
+    unit: '{connection}',
+    help: 'TCP connections closed as they came, because MAX_CONNECTIONS and MAX_HTTP_CONNECTIONS together were reached.',
+  },
   'holdfast.handshakes': {
     type: 'counter',
     unit: '{handshake}',

@@ -2,6 +2,7 @@
  * The programs that some tests need and a machine may lack, and where they are. Used outside of tests too; installs
  * nothing.
  */
+import { existsSync } from 'node:fs';
 import { findProgram } from '../../infra/local/programs.ts';
 
 export interface Requirement {
@@ -9,6 +10,8 @@ export interface Requirement {
   readonly programs: readonly string[];
   /** The Debian package. */
   readonly package: string;
+  /** A file that has to be there too: a module that belongs to the program. */
+  readonly file?: string;
 }
 
 export const REQUIREMENTS = {
@@ -18,6 +21,12 @@ export const REQUIREMENTS = {
   promtool: { programs: ['promtool'], package: 'prometheus' },
   /** Programs for network namespaces; whether they may be made is `faults/namespace.ts`'s to say. */
   netns: { programs: ['ip'], package: 'iproute2' },
+  /** Debian's own Python has Debian's modules; another one on the PATH does not. */
+  wsproto: {
+    programs: ['python3'],
+    package: 'python3-wsproto',
+    file: '/usr/lib/python3/dist-packages/wsproto/__init__.py',
+  },
   chromium: { programs: ['chromium', 'chromium-browser', 'google-chrome'], package: 'chromium' },
 } as const satisfies Record<string, Requirement>;
 
@@ -25,7 +34,8 @@ export type RequirementName = keyof typeof REQUIREMENTS;
 
 /** Path of the program, or undefined. */
 export function findRequirement(name: RequirementName): string | undefined {
-  return findProgram(...REQUIREMENTS[name].programs);
+  const { programs, file }: Requirement = REQUIREMENTS[name];
+  return file === undefined || existsSync(file) ? findProgram(...programs) : undefined;
 }
 
 /** Name of the flag (`HOLDFAST_HAVE_REDIS`) that global-setup sets to 1 or 0 for whoever cannot import this module. */
