@@ -106,8 +106,11 @@ export async function startNode(config: Config, nodeId: string, log: Logger): Pr
   return { port, metricsPort: telemetry.port, stop };
 }
 
+/** TCP connections that may wait to be accepted: with Node's 511 the kernel drops a herd, which then waits for seconds. */
+const LISTEN_BACKLOG = 4_096;
+
 async function listen(app: FastifyInstance, config: Config): Promise<number> {
-  await app.listen({ port: config.PORT, host: config.HOST });
+  await app.listen({ port: config.PORT, host: config.HOST, backlog: LISTEN_BACKLOG });
   const address = app.server.address();
   return typeof address === 'object' && address ? address.port : config.PORT;
 }

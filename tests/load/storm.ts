@@ -152,13 +152,21 @@ class StormClient {
       // Too many at once: come back when the node says so, and not all at the same moment.
       this.refused++;
       const wait = Number(response.headers['retry-after'] ?? 1) * 1_000;
+      this.ws = undefined;
       request.destroy();
       setTimeout(() => this.connect(subscribed), wait + Math.random() * 1_000);
     });
     ws.on('error', () => {});
     ws.on('open', () => ws.send(`{"type":"auth","token":"${this.token}"}`));
     this.gone = new Promise((resolve) => ws.on('close', () => resolve()));
+    ws.on('close', () => this.comeBack(ws));
     ws.on('message', (frame: Buffer) => this.receive(ws, frame.toString('latin1'), subscribed));
+  }
+
+  /** What ends before everything has arrived begins again; a refusal has its own time for that. */
+  private comeBack(ws: WebSocket): void {
+    if (ws !== this.ws || this.offset >= this.target || this.target === Number.POSITIVE_INFINITY) return;
+    setTimeout(() => this.connect(() => {}), Math.random() * 1_000);
   }
 
   private receive(ws: WebSocket, text: string, subscribed: () => void): void {
