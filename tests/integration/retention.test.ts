@@ -105,7 +105,18 @@ describeWith('redis')('retention', () => {
     });
     try {
       await faulty.node(0).restart({ HISTORY_RETENTION_DAYS: '30', LOG_LEVEL: 'info' });
+      await eventually(async () => {
+        const { rows } = await sql.query(
+          "SELECT FROM pg_stat_activity WHERE state = 'active' AND query LIKE 'ALTER TABLE%DETACH%'",
+        );
+        expect(rows).toHaveLength(1);
+      });
+      // It waits for the reader, and nobody waits for it.
+      const acknowledged = () => publishers.reduce((sum, publisher) => sum + publisher.acknowledged, 0);
+      await sleep(500);
+      const before = acknowledged();
       await sleep(1_500);
+      expect(acknowledged()).toBeGreaterThan(before);
       expect((await partitions()).filter((name) => name.endsWith(dayName(40)))).toContain(`messages_${dayName(40)}`);
       await reader.query('COMMIT');
       await eventually(async () => {
