@@ -64,6 +64,21 @@ describeWith('redis')('leaving and lagging', () => {
     await node(0).restart();
   }, 60_000);
 
+  test('a drain ends when its time is up, however many are left and however slow the rate', async () => {
+    await node(0).restart({ DRAIN_RATE: '1', DRAIN_TIMEOUT_MS: '4000' });
+    const clients = await Promise.all(Array.from({ length: 40 }, () => RawClient.open(node(0).wsUrl, token)));
+    const begin = performance.now();
+    await node(0).stop();
+    // At the rate it would be 40 s. The rest is closing, and this machine's slack.
+    expect(performance.now() - begin).toBeLessThan(15_000);
+    for (const client of clients) {
+      expect(await client.closeCode()).toBe(1012);
+      expect(client.pushes.filter((push) => push.type === 'reconnect')).toHaveLength(1);
+    }
+    expect(await node(0).process.exited).toEqual({ code: 0, signal: null });
+    await node(0).restart({ DRAIN_RATE: '20', DRAIN_TIMEOUT_MS: '30000' });
+  }, 60_000);
+
   /** Posts 30 KB messages until the quick one has all up to `to`. 400 of them are more than the kernel's buffers hold. */
   async function burst(channel: string, quick: RawClient, from: number, to: number): Promise<void> {
     const data = 'x'.repeat(30_000);

@@ -192,6 +192,27 @@ describeWith('redis')('Postgres fails', () => {
     await expectNothingLost();
   }, 60_000);
 
+  test('a commit that waits for a standby that is gone is not acknowledged, and is not stored again by its retry', async () => {
+    const standby = async (name: string) => {
+      await query(`ALTER SYSTEM SET synchronous_standby_names = '${name}'`);
+      await query('SELECT pg_reload_conf()');
+    };
+    await underLoad(async () => {
+      await standby('gone');
+      try {
+        await refusedPublish();
+        const before = acknowledged();
+        await sleep(1_000);
+        expect(acknowledged()).toBe(before);
+      } finally {
+        await standby('');
+      }
+    });
+    expect(failures()).toBeGreaterThan(0);
+    expect(publishers.reduce((sum, publisher) => sum + publisher.duplicates, 0)).toBeGreaterThan(0);
+    await expectNothingLost();
+  }, 60_000);
+
   test('a commit whose answer is lost is unknown to the publisher, and its retry learns where the message is', async () => {
     const client = await RawClient.open(faulty.node(0).wsUrl, token);
     const publish = { type: 'publish', channel, data: 'once', client_msg_id: 'the-same' };
