@@ -200,7 +200,10 @@ export const SETTINGS = {
   SEND_HIGH_WATER_BYTES: integer(
     1_024,
     67_108_864,
-  )({ default: 262_144, desc: 'Unsent bytes at which a connection stops being live and catches up later.' }),
+  )({
+    default: 262_144,
+    desc: 'Unsent bytes at which a connection stops being live and catches up later; also the most that is written to it at once.',
+  }),
   SLOW_CONSUMER_MAX_MS: milliseconds({
     default: 30_000,
     desc: 'How long a connection may stay blocked before it is closed with 4000.',

@@ -185,6 +185,7 @@ function createHub(
     topsIntervalMs: config.TOPS_INTERVAL_MS,
     topsIntervalDegradedMs: config.TOPS_INTERVAL_DEGRADED_MS,
     flushIntervalMaxMs: config.FLUSH_INTERVAL_MAX_MS,
+    writeBytesMax: config.SEND_HIGH_WATER_BYTES,
     presenceTtlMs: config.PRESENCE_TTL_MS,
     onError,
   });

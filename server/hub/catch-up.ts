@@ -4,7 +4,7 @@ import type { Clock } from './clock.ts';
 import { nextStep } from './cursor.ts';
 import { type Feed, retryDelay } from './feed.ts';
 import type { Pages } from './pages.ts';
-import { joinBytes, type Segment } from './segment.ts';
+import { type Segment, toPieces } from './segment.ts';
 import type { Subscription } from './subscription.ts';
 
 export interface CatchUpOptions {
@@ -13,6 +13,8 @@ export interface CatchUpOptions {
   readonly pages: Pages;
   readonly clock: Clock;
   readonly metrics: Metrics;
+  /** Most bytes written to a connection at once. */
+  readonly writeBytesMax: number;
   /** The subscription is at the tail: fan-out takes over. */
   readonly onLive: (subscription: Subscription) => void;
   /** Messages that it was owed are gone from the history. */
@@ -78,11 +80,14 @@ export class CatchUp {
     return true;
   }
 
+  /** Writes until the connection is behind; what is left is found again from its position. */
   private replay(subscription: Subscription, segments: readonly Segment[], source: 'window' | 'history'): void {
-    const last = (segments.at(-1) as Segment).last;
-    this.options.metrics.add('holdfast.replayed', last - subscription.position, { source });
-    subscription.position = last;
-    subscription.sink.write(joinBytes(segments));
+    const begin = subscription.position;
+    for (const { bytes, last } of toPieces(segments, this.options.writeBytesMax)) {
+      subscription.position = last;
+      if (!subscription.sink.write(bytes)) break;
+    }
+    this.options.metrics.add('holdfast.replayed', subscription.position - begin, { source });
   }
 
   private pause(): Promise<void> {

@@ -8,12 +8,14 @@ import { recordFanout } from '../telemetry/tracing.ts';
 import { CatchUp } from './catch-up.ts';
 import { Feed, type FeedContext } from './feed.ts';
 import { findPlacement, type Placement } from './placement.ts';
-import { joinBytes, type Segment } from './segment.ts';
+import { type Piece, type Segment, toPieces } from './segment.ts';
 import { Subscription } from './subscription.ts';
 import type { Sink, SubscribeRequest } from './types.ts';
 
 /** What a channel shares with all others of the hub. */
 export interface ChannelContext extends FeedContext {
+  /** Most bytes written to a connection at once: it may be that far over its high-water mark. */
+  readonly writeBytesMax: number;
   readonly markForFlush: (channel: Channel) => void;
   readonly onEmpty: (channel: Channel) => void;
 }
@@ -45,6 +47,7 @@ export class Channel {
       pages,
       clock,
       metrics,
+      writeBytesMax: context.writeBytesMax,
       onLive: (subscription) => this.goLive(subscription),
       onLost: (subscription) => this.tellLost([subscription], 'history_expired'),
       onError,
@@ -118,18 +121,24 @@ export class Channel {
   flush(): void {
     if (!this.feed.isOpen || this.closed) return;
     const segments = this.feed.tail.flush();
-    if (segments.length > 0) this.fanOut(segments, this.feed.tail.flushed);
+    if (segments.length > 0) this.fanOut(segments);
     for (const subscription of this.behind) this.catchUp.advance(subscription);
   }
 
-  private fanOut(segments: readonly Segment[], flushed: number): void {
+  private fanOut(segments: readonly Segment[]): void {
     const begin = this.context.clock.now();
-    const bytes = joinBytes(segments);
+    const pieces = toPieces(segments, this.context.writeBytesMax);
     const recipients = this.live.size;
-    for (const subscription of this.live) {
-      if (!subscription.sink.write(bytes)) this.fallBehind(subscription, flushed);
-    }
+    for (const subscription of this.live) this.writeLive(subscription, pieces);
     if (recipients > 0) this.recordFanOut(segments, recipients, (this.context.clock.now() - begin) / 1000);
+  }
+
+  private writeLive(subscription: Subscription, pieces: readonly Piece[]): void {
+    for (const { bytes, last } of pieces) {
+      if (subscription.sink.write(bytes)) continue;
+      this.fallBehind(subscription, last);
+      return;
+    }
   }
 
   private recordFanOut(segments: readonly Segment[], recipients: number, seconds: number): void {

@@ -29,6 +29,8 @@ export interface HubOptions {
   readonly topsIntervalMs: number;
   readonly topsIntervalDegradedMs: number;
   readonly flushIntervalMaxMs: number;
+  /** Most bytes written to a connection at once. */
+  readonly writeBytesMax: number;
   readonly presenceTtlMs: number;
   readonly onError: (message: string, error: unknown) => void;
 }
@@ -62,6 +64,7 @@ export class Hub {
       limits: { windowMessages, windowBytes, aheadMax: AHEAD_MAX },
       gapHoldMs,
       metrics,
+      writeBytesMax: options.writeBytesMax,
       markForFlush: (channel) => flusher.mark(channel),
       onEmpty: (channel) => this.drop(channel),
       onRegression: (epoch) => this.historyRegressed(epoch),

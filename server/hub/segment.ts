@@ -62,6 +62,13 @@ export class Segment {
     return this.first + this.ends.length - 1;
   }
 
+  /** How many messages, from the first on, have frames of no more than `bytes` together. */
+  fitting(bytes: number): number {
+    if (this.bytes.length <= bytes) return this.count;
+    const over = this.ends.findIndex((end) => end > bytes);
+    return over < 0 ? this.count : over;
+  }
+
   /** The messages from `offset` on; `offset` must lie within. Shares memory. */
   from(offset: number): Segment {
     const skip = offset - this.first;
@@ -80,8 +87,44 @@ export class Segment {
   }
 }
 
+/** Frames to be written in one go, and the offset of the last of them. */
+export interface Piece {
+  readonly bytes: Buffer;
+  readonly last: number;
+}
+
+/** Consecutive segments as pieces of at most `maxBytes`, or of one message where that is larger. Mostly one piece. */
+export function toPieces(segments: readonly Segment[], maxBytes: number): Piece[] {
+  const pieces: Piece[] = [];
+  let group: Segment[] = [];
+  let room = maxBytes;
+  const finish = () => {
+    const end = group.at(-1);
+    if (end) pieces.push({ bytes: joinBytes(group), last: end.last });
+    group = [];
+    room = maxBytes;
+  };
+  for (const segment of segments) {
+    let rest: Segment | undefined = segment;
+    while (rest) {
+      // A message that is too large for any piece is one of its own.
+      const count: number = rest.fitting(room) || (group.length === 0 ? 1 : 0);
+      if (count === 0) {
+        finish();
+        continue;
+      }
+      const part: Segment = rest.upTo(rest.first + count - 1);
+      group.push(part);
+      room -= part.bytes.length;
+      rest = part.last < rest.last ? rest.from(part.last + 1) : undefined;
+    }
+  }
+  finish();
+  return pieces;
+}
+
 /** The frames of consecutive segments in one buffer; of a single one, its own. */
-export function joinBytes(segments: readonly Segment[]): Buffer {
+function joinBytes(segments: readonly Segment[]): Buffer {
   return segments.length === 1
     ? (segments[0] as Segment).bytes
     : Buffer.concat(segments.map((segment) => segment.bytes));

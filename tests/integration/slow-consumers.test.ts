@@ -55,9 +55,9 @@ describeWith('redis')('slow consumers', () => {
     expect(quick.map((client) => client.reconnects)).toEqual(quick.map(() => 0));
     await eventually(async () => expect(await value('holdfast_closes_total', { code: '4000' })).toBeGreaterThan(0));
     expect(await value('holdfast_slow_consumers_total', { result: 'paused' })).toBeGreaterThan(0);
-    // At most the cap and the flush that went over it: a flush is what gathers in 20 ms, or a page of catching up.
+    // At most the cap and the write that went over it, which is no larger; small pushes such as replies come on top.
     expect(Math.max(...worst)).toBeGreaterThan(0);
-    expect(Math.max(...worst)).toBeLessThan(HIGH_WATER + 210 * (MESSAGE_BYTES + 500));
+    expect(Math.max(...worst)).toBeLessThan(2 * HIGH_WATER + 1_000);
     const memoryGrowth = (await value('holdfast_memory_bytes', { kind: 'resident' })) - memoryBefore;
     expect(memoryGrowth).toBeLessThan(150_000_000);
     link.heal();

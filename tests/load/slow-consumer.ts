@@ -14,6 +14,10 @@ import { progress, type Row } from './report.ts';
 import { type LoadSession, openSession } from './session.ts';
 
 const CHANNEL = 'bench:slow';
+/** Only the slow one follows it: what fills the buffers of the kernels on its way, which are megabytes. */
+const FILLING = 'bench:slow:filling';
+const FILLING_MESSAGES = 300;
+const FILLING_BYTES = 50_000;
 const SUBSCRIBERS = 1_000;
 const PER_SECOND = 50;
 const MESSAGE_BYTES = 2_000;
@@ -29,13 +33,21 @@ export async function measureSlowConsumer(cluster: Cluster, token: string, secon
     for (const session of sessions) session.send(`{"type":"subscribe","channel":"${CHANNEL}"}`);
     const auditor = new Auditor({ graceMs: 3_600_000, history: httpHistory({ url: node.url, token }) });
     const wsUrl = () => `ws://127.0.0.1:${link.port}/ws`;
-    const slow = new AuditedClient({ auditor, token, name: 'slow', channels: [CHANNEL], wsUrl });
+    const slow = new AuditedClient({ auditor, token, name: 'slow', channels: [CHANNEL, FILLING], wsUrl });
     await eventually(() => must(slow.isReady));
     const publisher = await openSession(node.wsUrl, token);
+    let current: Histogram | undefined;
+    for (const session of sessions) {
+      session.onFrame((frame) => {
+        const at = /"at":([\d.]+)/.exec(frame.toString('latin1', 0, 400))?.[1];
+        if (at !== undefined) current?.recordValue(Math.max(0, Math.round((performance.now() - Number(at)) * 1000)));
+      });
+    }
     const phase = async (name: string) => {
       progress(`${name} ...`);
       const histogram = build({ highestTrackableValue: 60_000_000, numberOfSignificantValueDigits: 3 });
-      const worst = await load(node, publisher, sessions, histogram, seconds);
+      current = histogram;
+      const worst = await load(node, publisher, seconds);
       return {
         name,
         histogram,
@@ -46,6 +58,7 @@ export async function measureSlowConsumer(cluster: Cluster, token: string, secon
     await phase('warming up');
     const alone = await phase('all of them quick');
     link.limit(SLOW_BYTES_PER_SECOND);
+    await fill(node, publisher);
     const beside = await phase('one of them at 1 KB a second');
     link.heal();
     await eventually(async () => must(await isComplete(auditor)), { timeoutMs: 120_000 });
@@ -64,7 +77,7 @@ export async function measureSlowConsumer(cluster: Cluster, token: string, secon
       most_unsent_kb: worst / 1e3,
       slow_one_lost_or_doubled: i === 0 ? '' : wrong,
       slow_one_recoveries: i === 0 ? '' : slow.recoveries,
-      met: i === 0 || (ratio < P99_RATIO_MAX && wrong === 0),
+      met: i === 0 || (ratio < P99_RATIO_MAX && wrong === 0 && worst > 0),
     }));
   } finally {
     await link.stop();
@@ -79,19 +92,7 @@ async function isComplete(auditor: Auditor): Promise<boolean> {
 }
 
 /** Publishes at a steady rate; the time of sending travels in the message. @returns the most unsent bytes seen of one connection */
-async function load(
-  node: Cluster['nodes'][number],
-  publisher: LoadSession,
-  sessions: readonly LoadSession[],
-  histogram: Histogram,
-  seconds: number,
-): Promise<number> {
-  for (const session of sessions) {
-    session.onFrame((frame) => {
-      const at = /"at":([\d.]+)/.exec(frame.toString('latin1', 0, 400))?.[1];
-      if (at !== undefined) histogram.recordValue(Math.max(0, Math.round((performance.now() - Number(at)) * 1000)));
-    });
-  }
+async function load(node: Cluster['nodes'][number], publisher: LoadSession, seconds: number): Promise<number> {
   const padding = 'x'.repeat(MESSAGE_BYTES);
   const begin = performance.now();
   let worst = 0;
@@ -105,6 +106,15 @@ async function load(
   }
   await new Promise((resolve) => setTimeout(resolve, 500));
   return worst;
+}
+
+/** Until the node holds unsent bytes for the slow one. */
+async function fill(node: Cluster['nodes'][number], publisher: LoadSession): Promise<void> {
+  const data = JSON.stringify('x'.repeat(FILLING_BYTES));
+  for (let i = 0; i < FILLING_MESSAGES; i++)
+    publisher.send(`{"type":"publish","id":"f${i}","channel":"${FILLING}","data":${data}}`);
+  await eventually(async () => must((await metric(node.metricsUrl, 'holdfast_unsent_bytes', { of: 'worst' })) > 0));
+  await new Promise((resolve) => setTimeout(resolve, 1_000));
 }
 
 function must(condition: boolean): void {

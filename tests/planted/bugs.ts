@@ -119,6 +119,14 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     tests: 'tests/integration/slow-consumers',
   },
   {
+    part: 'slow consumers',
+    bug: 'who falls behind in the middle of a flush goes on after its end',
+    file: 'server/hub/channel.ts',
+    find: 'this.fallBehind(subscription, last);',
+    replace: 'this.fallBehind(subscription, last + 1);',
+    tests: 'tests/unit/hub',
+  },
+  {
     part: 'drain',
     bug: 'everybody is asked to leave at once',
     file: 'server/gateway/drain.ts',

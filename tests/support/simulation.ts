@@ -220,6 +220,8 @@ export class SimulatedNode {
       topsIntervalMs: PERIODIC_MS,
       topsIntervalDegradedMs: PERIODIC_MS,
       flushIntervalMaxMs: 0,
+      // Two or three messages, so that a flush and a page are cut into pieces.
+      writeBytesMax: 300,
       presenceTtlMs: 30_000,
       onError: () => {},
     });
