@@ -53,7 +53,8 @@ export class Feed {
   private current: Tail | undefined;
   private opening: Promise<void> | undefined;
   private early: Batch[] = [];
-  private earlyTop: ChannelTop | undefined;
+  /** What a check has seen of this channel while there was no tail of that epoch: the check will not name it again. */
+  private noted: ChannelTop | undefined;
   private filling = false;
   private suspecting = false;
   private closed = false;
@@ -94,8 +95,7 @@ export class Feed {
     const early = this.early;
     this.early = [];
     for (const batch of early) this.offer(batch);
-    if (this.earlyTop) this.noteTop(this.earlyTop.epoch, this.earlyTop.top);
-    this.earlyTop = undefined;
+    this.applyNoted();
   }
 
   /** New messages, from this node's own commit or from the backplane. */
@@ -125,17 +125,14 @@ export class Feed {
 
   /** The history's top was seen by a check. */
   noteTop(epoch: string, top: number): void {
-    if (!this.current) {
-      // The position being read may be older than this check, and the check will not name these messages again.
-      if (this.earlyTop?.epoch !== epoch || top > this.earlyTop.top) this.earlyTop = { epoch, top };
+    if (this.current?.epoch === epoch) {
+      this.current.noteTop(top);
+      this.act('tops');
       return;
     }
-    if (epoch !== this.current.epoch) {
-      this.suspectEpoch();
-      return;
-    }
-    this.current.noteTop(top);
-    this.act('tops');
+    // A position that is being read may be older than this check.
+    if (this.noted?.epoch !== epoch || top > this.noted.top) this.noted = { epoch, top };
+    if (this.current) this.suspectEpoch();
   }
 
   /** The history is known to reach `top`, and this tail has to follow. */
@@ -184,6 +181,13 @@ export class Feed {
     }
     this.current = new Tail(epoch, top, this.context.limits);
     this.events.onReset();
+    this.applyNoted();
+  }
+
+  private applyNoted(): void {
+    const { noted } = this;
+    this.noted = undefined;
+    if (noted) this.noteTop(noted.epoch, noted.top);
   }
 
   private act(cause: GapCause): void {

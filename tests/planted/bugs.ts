@@ -186,6 +186,14 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     name: 'is noticed by the nodes',
   },
   {
+    part: 'epoch',
+    bug: 'what a check has seen is forgotten while the position of the new epoch is read',
+    file: 'server/hub/feed.ts',
+    find: 'if (this.noted?.epoch !== epoch || top > this.noted.top) this.noted',
+    replace: 'if (!this.current) this.noted',
+    tests: 'tests/unit/hub',
+  },
+  {
     part: 'hostile input',
     bug: 'compression is negotiated',
     file: 'server/gateway/gateway.ts',

@@ -77,7 +77,8 @@ export class SimulatedClient {
   }
 
   block(): void {
-    if (this.sink) this.sink.budget = 1;
+    // Some writes later, so that a connection falls behind anywhere in a flush or a page.
+    if (this.sink?.isClear) this.sink.budget = 1 + Math.floor(this.world.random() * 3);
   }
 
   unblock(): void {

@@ -143,7 +143,7 @@ describe('SubscriptionMachine', () => {
       { weight: 1, arbitrary: fc.record({ do: fc.constant('reconnect' as const) }) },
     );
     fc.assert(
-      fc.property(fc.array(step, { maxLength: 200 }), fc.nat(20), fc.nat(5), (steps, before, rewind) => {
+      fc.property(fc.array(step, { maxLength: 200, size: 'max' }), fc.nat(20), fc.nat(5), (steps, before, rewind) => {
         const world = new World(before, rewind);
         for (const step of steps) world.take(step);
         // A quiet end: from some moment on the network behaves, and then nothing may be missing.
