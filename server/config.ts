@@ -78,7 +78,10 @@ export const SETTINGS = {
   PG_POOL_MAX: integer(
     2,
     500,
-  )({ default: 10, desc: 'Postgres connections of this node: lanes, reads and checks share them.' }),
+  )({
+    default: 10,
+    desc: 'Postgres connections of this node: one for each lane, the rest for reads and checks. Opened at start and kept.',
+  }),
   PG_CONNECT_TIMEOUT_MS: milliseconds({
     default: 3_000,
     desc: 'How long a request waits for a Postgres connection before it fails retryably.',

@@ -39,7 +39,9 @@ export class PgHistory implements History {
   onRestored: () => void = () => {};
 
   private readonly options: HistoryOptions;
-  private readonly database: Database;
+  /** Two sets of connections: however many read, a publish never waits for one of them. */
+  private readonly writes: Database;
+  private readonly reads: Database;
   private readonly outage: Outage;
   private readonly lanes: readonly Lane[];
   private suspecting = false;
@@ -47,35 +49,34 @@ export class PgHistory implements History {
 
   constructor(options: HistoryOptions) {
     this.options = options;
-    this.database = new Database({
-      url: options.url,
-      max: options.poolMax,
-      connectTimeoutMs: options.connectTimeoutMs,
-      statementTimeoutMs: options.statementTimeoutMs,
-      onIdleError: (error) => {
-        options.onError('An idle Postgres connection broke.', error);
-        void this.suspect();
-      },
-    });
+    this.writes = this.connect(options.lanes);
+    this.reads = this.connect(options.poolMax - options.lanes);
     this.outage = new Outage({
-      probe: () => probeWritable(this.database),
+      probe: () => probeWritable(this.reads),
       retryMs: PROBE_INTERVAL_MS,
-      onBegin: () => this.database.replace(),
+      onBegin: () => {
+        this.writes.replace();
+        this.reads.replace();
+      },
       onEnd: () => this.restored(),
     });
     this.lanes = Array.from({ length: options.lanes }, () => this.createLane());
     options.metrics.observe('holdfast.history.queue', () => this.queued);
     options.metrics.observe('holdfast.history.up', () => (this.outage.isOn ? 0 : 1));
     for (const state of ['busy', 'idle', 'waiting'] as const)
-      options.metrics.observe('holdfast.history.connections', () => this.database.counts[state], { state });
+      options.metrics.observe(
+        'holdfast.history.connections',
+        () => this.writes.counts[state] + this.reads.counts[state],
+        { state },
+      );
   }
 
   /** Opens the connections to Postgres, and begins the upkeep. */
   async start(): Promise<void> {
-    await this.database.warm();
+    await this.warm();
     const { url, connectTimeoutMs, upkeepIntervalMs, partitionDaysAhead, retentionDays, metrics } = this.options;
     this.upkeep = startUpkeep({
-      database: this.database,
+      database: this.reads,
       connection: { url, connectTimeoutMs },
       intervalMs: upkeepIntervalMs,
       daysAhead: partitionDaysAhead,
@@ -105,15 +106,15 @@ export class PgHistory implements History {
   }
 
   read(channel: string, query: PageQuery): Promise<Page> {
-    return this.query('page', () => readPage(this.database, channel, query));
+    return this.query('page', () => readPage(this.reads, channel, query));
   }
 
   tops(channels: readonly string[]): Promise<Tops> {
-    return this.query('tops', () => readTops(this.database, channels));
+    return this.query('tops', () => readTops(this.reads, channels));
   }
 
   topsSince(cursor: string | null): Promise<RecentTops> {
-    return this.query('recent', () => readTopsSince(this.database, cursor));
+    return this.query('recent', () => readTopsSince(this.reads, cursor));
   }
 
   /**
@@ -123,7 +124,7 @@ export class PgHistory implements History {
   async regressed(epoch: string): Promise<void> {
     this.options.metrics.add('holdfast.history.regressions', 1);
     const { rows } = await this.query('epoch', () =>
-      this.database.query<{ changed: boolean }>('SELECT change_epoch_from($1) AS changed', [epoch]),
+      this.reads.query<{ changed: boolean }>('SELECT change_epoch_from($1) AS changed', [epoch]),
     );
     if (rows[0]?.changed) this.options.log(`The history went back (epoch ${epoch}): it has a new epoch now.`);
   }
@@ -132,7 +133,20 @@ export class PgHistory implements History {
   async close(): Promise<void> {
     this.upkeep?.stop();
     this.outage.stop();
-    await this.database.close();
+    await Promise.all([this.writes.close(), this.reads.close()]);
+  }
+
+  private connect(max: number): Database {
+    const { url, connectTimeoutMs, statementTimeoutMs, onError } = this.options;
+    const onIdleError = (error: Error) => {
+      onError('An idle Postgres connection broke.', error);
+      void this.suspect();
+    };
+    return new Database({ url, max, connectTimeoutMs, statementTimeoutMs, onIdleError });
+  }
+
+  private async warm(): Promise<void> {
+    await Promise.all([this.writes.warm(), this.reads.warm()]);
   }
 
   private createLane(): Lane {
@@ -163,11 +177,11 @@ export class PgHistory implements History {
 
   private async appendWithPartitions(messages: readonly NewMessage[]) {
     try {
-      return await appendBatch(this.database, messages);
+      return await appendBatch(this.writes, messages);
     } catch (error) {
       if ((error as { code?: unknown }).code !== NO_PARTITION) throw error;
-      await ensurePartitions(this.database, this.options.partitionDaysAhead);
-      return appendBatch(this.database, messages);
+      await ensurePartitions(this.writes, this.options.partitionDaysAhead);
+      return appendBatch(this.writes, messages);
     }
   }
 
@@ -179,7 +193,7 @@ export class PgHistory implements History {
     if (this.suspecting || this.outage.isOn) return;
     this.suspecting = true;
     try {
-      await probeWritable(this.database);
+      await probeWritable(this.reads);
       this.onRestored();
     } catch (error) {
       if (isOutage(error)) this.outage.begin();
@@ -189,7 +203,7 @@ export class PgHistory implements History {
   }
 
   private restored(): void {
-    void this.database.warm();
+    void this.warm();
     this.onRestored();
   }
 

@@ -192,6 +192,25 @@ describeWith('redis')('Postgres fails', () => {
     await expectNothingLost();
   }, 60_000);
 
+  test('a flood of reads does not keep a publish waiting', async () => {
+    await publishers[0]?.publish(channel);
+    faulty.postgresLink.delay(150);
+    let reading = 0;
+    const reads = Array.from({ length: 100 }, async () => {
+      reading++;
+      await (await fetchHistory()).text();
+      reading--;
+    });
+    await sleep(100);
+    await publishers[0]?.publish(channel);
+    // It has overtaken most of them.
+    expect(reading).toBeGreaterThan(50);
+    faulty.postgresLink.heal();
+    await Promise.all(reads);
+    expect(failures()).toBe(0);
+    await expectNothingLost();
+  }, 60_000);
+
   test('a commit that waits for a standby that is gone is not acknowledged, and is not stored again by its retry', async () => {
     const standby = async (name: string) => {
       await query(`ALTER SYSTEM SET synchronous_standby_names = '${name}'`);

@@ -85,6 +85,15 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
   },
   {
     part: 'Postgres loss',
+    bug: 'reads and publishes share their connections',
+    file: 'server/history/history.ts',
+    find: 'this.reads = this.connect(options.poolMax - options.lanes);',
+    replace: 'this.reads = this.writes;',
+    tests: 'tests/integration/postgres-faults',
+    name: 'flood of reads',
+  },
+  {
+    part: 'Postgres loss',
     bug: 'a retry is stored again',
     file: 'server/history/migrations/0001_history.sql',
     find: "k.created_at > created - interval '24 hours'",
