@@ -167,7 +167,8 @@ describeWith('redis')('the backplane fails', () => {
     await publish(50);
     await expectDelivered();
     // A write is refused by the old one (READONLY), which sends the nodes to where the name points now.
-    const replica = new Redis(faulty.replica?.url as string);
+    // What was the replica is the primary now.
+    const replica = new Redis(faulty.redis.url);
     await eventually(async () => {
       const list = String(await replica.client('LIST'));
       expect(list).toContain('name=holdfast-commands-node-1');
@@ -177,7 +178,7 @@ describeWith('redis')('the backplane fails', () => {
     await bothUp();
     await publish(50);
     await expectDelivered();
-    await faulty.redis.process.stop('SIGTERM', 5_000);
+    await faulty.failOverRedis();
     await publish(50);
     await expectDelivered();
     await bothUp();

@@ -63,7 +63,7 @@ const ENV = {
 
 export async function runSoak({ seconds, seed, onProgress = () => {} }: SoakOptions): Promise<SoakResult> {
   const random = randomOf(seed);
-  const faulty = await startFaultyCluster({ nodes: NODES, ownPostgres: true, env: ENV });
+  const faulty = await startFaultyCluster({ nodes: NODES, ownPostgres: true, replica: true, env: ENV });
   const clientLinks = await Promise.all(faulty.cluster.nodes.map((node) => TcpProxy.start(node.port)));
   try {
     return await soak(faulty, clientLinks, random, { seconds, seed, onProgress });

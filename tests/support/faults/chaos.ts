@@ -46,7 +46,12 @@ export const DEPENDENCY_FAULTS: Readonly<Record<string, Fault>> = {
   'redis killed': async (arena) => {
     await arena.faulty.redis.process.kill('SIGKILL');
     await between(arena, 300, 4_000);
-    await arena.faulty.redis.restart();
+    await arena.faulty.restartRedis();
+  },
+  'redis failed over': async (arena) => {
+    await arena.faulty.failOverRedis({ oldStays: arena.random() < 0.5 });
+    await between(arena, 300, 3_000);
+    await arena.faulty.restoreReplica();
   },
   'redis paused': async (arena) => {
     await arena.faulty.redis.process.kill('SIGSTOP');

@@ -30,8 +30,8 @@ export class FaultyCluster {
   readonly postgresLink: TcpProxy;
   /** In front of Redis. */
   readonly redisLink: TcpProxy;
-  readonly redis: RedisServer;
-  readonly replica: RedisServer | undefined;
+  private primary: RedisServer;
+  private standby: RedisServer | undefined;
   private readonly ownPostgres: PostgresServer | undefined;
   /** Of the database itself, past the proxy. */
   readonly directDatabaseUrl: string;
@@ -40,8 +40,8 @@ export class FaultyCluster {
     this.cluster = parts.cluster;
     this.postgresLink = parts.postgresLink;
     this.redisLink = parts.redisLink;
-    this.redis = parts.redis;
-    this.replica = parts.replica;
+    this.primary = parts.redis;
+    this.standby = parts.replica;
     this.ownPostgres = parts.postgres;
     this.directDatabaseUrl = parts.databaseUrl;
     for (const stop of parts.stops) this.cluster.onStopped(stop);
@@ -58,16 +58,45 @@ export class FaultyCluster {
     return nodes[index % nodes.length] as HoldfastNode;
   }
 
+  /** The Redis that the name points to. */
+  get redis(): RedisServer {
+    return this.primary;
+  }
+
+  /** The one that follows it. @throws Error when the cluster was not started with `replica` */
+  get replica(): RedisServer {
+    if (!this.standby) throw new Error('This cluster has no replica of its Redis; ask for replica.');
+    return this.standby;
+  }
+
   /**
-   * What a managed Redis does when its primary dies: the replica takes over and the name points to it. Clients of the old
+   * What a managed Redis does when its primary dies: the replica takes over, and the name points to it. Clients of the old
    * one are cut unless `oldStays`, which leaves them at a server that is a replica now.
    */
   async failOverRedis({ oldStays = false } = {}): Promise<void> {
-    if (!this.replica) throw new Error('This cluster has no replica of its Redis.');
-    await this.replica.command(['REPLICAOF', 'NO', 'ONE']);
-    this.redisLink.retarget(this.replica.port);
-    if (oldStays) await this.redis.command(['REPLICAOF', '127.0.0.1', String(this.replica.port)]);
-    else await this.redis.process.stop('SIGTERM', 5_000);
+    const [old, next] = [this.primary, this.replica];
+    if (!oldStays) await old.process.kill('SIGKILL');
+    await next.command(['REPLICAOF', 'NO', 'ONE']);
+    this.redisLink.retarget(next.port);
+    this.primary = next;
+    this.standby = old;
+    if (oldStays) await this.followPrimary();
+  }
+
+  /** Starts the primary again, empty. It stays the primary, whatever it was when it was started first. */
+  async restartRedis(): Promise<void> {
+    await this.primary.restart();
+    await this.primary.command(['REPLICAOF', 'NO', 'ONE']);
+  }
+
+  /** Brings the old primary back, empty, as the replica of the new one. */
+  async restoreReplica(): Promise<void> {
+    await this.replica.restart();
+    await this.followPrimary();
+  }
+
+  private async followPrimary(): Promise<void> {
+    await this.replica.command(['REPLICAOF', '127.0.0.1', String(this.primary.port)]);
   }
 
   async stop(): Promise<void> {
