@@ -1,4 +1,7 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { createServer } from 'node:net';
+import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
 import { freePort, freePorts, isFree } from '../../../infra/local/ports.ts';
 
@@ -17,4 +20,26 @@ describe('ports', () => {
     await new Promise((resolve) => server.close(resolve));
     expect(await isFree(port)).toBe(true);
   });
+
+  test('processes that look at the same time never get the same port, also when nobody listens on it yet', async () => {
+    const seekers = Array.from({ length: 4 }, startSeeker);
+    const ports = await Promise.all([freePorts(120), ...seekers.map((seeker) => seeker.ports)]);
+    for (const { child } of seekers) child.stdin.end();
+    const all = ports.flat();
+    expect(all).toHaveLength(5 * 120);
+    expect(new Set(all).size).toBe(all.length);
+  });
 });
+
+/** A process that finds 120 ports and lives on until its input ends. */
+function startSeeker() {
+  const module = join(import.meta.dirname, '..', '..', '..', 'infra', 'local', 'ports.ts');
+  const code = `import { freePorts } from ${JSON.stringify(module)};
+    process.stdout.write(JSON.stringify(await freePorts(120)) + '\\n');
+    process.stdin.resume();`;
+  const child = spawn(process.execPath, ['--import', 'tsx', '--input-type=module', '--eval', code], {
+    stdio: ['pipe', 'pipe', 'inherit'],
+  });
+  const ports = once(child.stdout, 'data').then(([line]) => JSON.parse(String(line)) as number[]);
+  return { child, ports };
+}
