@@ -41,6 +41,16 @@ export async function freePorts(count: number): Promise<number[]> {
   return Promise.all(Array.from({ length: count }, freePort));
 }
 
+/** `count` free ports that follow one another, as the launcher takes them for its nodes. */
+export async function adjacentFreePorts(count: number): Promise<number[]> {
+  let ports: number[] = [];
+  while (ports.length < count) {
+    const port = await freePort();
+    ports = port - 1 === ports.at(-1) ? [...ports, port] : [port];
+  }
+  return ports;
+}
+
 async function findPort(): Promise<number> {
   for (;;) {
     if (next === endOfBlock) {

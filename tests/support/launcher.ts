@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { chmodSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { freePorts } from '../../infra/local/ports.ts';
+import { adjacentFreePorts, freePort } from '../../infra/local/ports.ts';
 import type { LocalState } from '../../infra/local/state.ts';
 import { eventually } from './wait.ts';
 
@@ -33,9 +33,9 @@ export async function launcherPlace(): Promise<LauncherPlace> {
   const directory = mkdtempSync(join(tmpdir(), 'holdfast-launcher-'));
   // Open as a checkout is: PostgreSQL's user has to get to its data below.
   chmodSync(directory, 0o755);
-  const [balancer = 0, metrics = 0] = await freePorts(2);
-  // The second node and the second metrics port follow the first; 12 000 ports leave few collisions.
-  const [node = 0] = await freePorts(1);
+  const balancer = await freePort();
+  const [metrics = 0] = await adjacentFreePorts(2);
+  const [node = 0] = await adjacentFreePorts(2);
   const env = {
     HOLDFAST_DIR: directory,
     HOLDFAST_NO_INSTALL: '1',

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
-import { freePort, freePorts, isFree } from '../../../infra/local/ports.ts';
+import { adjacentFreePorts, freePort, freePorts, isFree } from '../../../infra/local/ports.ts';
 
 describe('ports', () => {
   test('are different and below the range of outgoing connections', async () => {
@@ -19,6 +19,11 @@ describe('ports', () => {
     expect(await isFree(port)).toBe(false);
     await new Promise((resolve) => server.close(resolve));
     expect(await isFree(port)).toBe(true);
+  });
+
+  test('can follow one another', async () => {
+    const [first = 0, ...others] = await adjacentFreePorts(3);
+    expect(others).toEqual([first + 1, first + 2]);
   });
 
   test('processes that look at the same time never get the same port, also when nobody listens on it yet', async () => {
