@@ -1,0 +1,66 @@
+/** The environment's key: everything at rest is encrypted with it, and AWS rotates it every year. */
+import { DataAwsCallerIdentity } from '@cdktf/provider-aws/lib/data-aws-caller-identity/index.js';
+import { DataAwsIamPolicyDocument } from '@cdktf/provider-aws/lib/data-aws-iam-policy-document/index.js';
+import { KmsAlias } from '@cdktf/provider-aws/lib/kms-alias/index.js';
+import { KmsKey } from '@cdktf/provider-aws/lib/kms-key/index.js';
+import { Construct } from 'constructs';
+import type { Environment } from '../environments.ts';
+import { nameOf } from './names.ts';
+
+export interface EncryptionKeyProps {
+  readonly environment: Environment;
+}
+
+/** Days between a deletion and the end of the key: the longest, as what it has encrypted ends with it. */
+const DELETION_DAYS = 30;
+
+const USE = ['kms:Encrypt*', 'kms:Decrypt*', 'kms:ReEncrypt*', 'kms:GenerateDataKey*', 'kms:Describe*'];
+
+export class EncryptionKey extends Construct {
+  readonly arn: string;
+
+  constructor(scope: Construct, id: string, { environment }: EncryptionKeyProps) {
+    super(scope, id);
+    const account = new DataAwsCallerIdentity(this, 'account');
+    const policy = new DataAwsIamPolicyDocument(this, 'policy', {
+      statement: [
+        {
+          sid: 'AdministeredByIam',
+          actions: ['kms:*'],
+          resources: ['*'],
+          principals: [{ type: 'AWS', identifiers: [`arn:aws:iam::${account.accountId}:root`] }],
+        },
+        {
+          sid: 'UsedForOurLogGroups',
+          actions: USE,
+          resources: ['*'],
+          principals: [{ type: 'Service', identifiers: [`logs.${environment.region}.amazonaws.com`] }],
+          condition: [
+            {
+              test: 'ArnLike',
+              variable: 'kms:EncryptionContext:aws:logs:arn',
+              values: [
+                `arn:aws:logs:${environment.region}:${account.accountId}:log-group:/${nameOf(environment, '*')}`,
+              ],
+            },
+          ],
+        },
+        {
+          sid: 'UsedByAlarmsAndTopics',
+          actions: USE,
+          resources: ['*'],
+          principals: [{ type: 'Service', identifiers: ['cloudwatch.amazonaws.com', 'sns.amazonaws.com'] }],
+          condition: [{ test: 'StringEquals', variable: 'aws:SourceAccount', values: [account.accountId] }],
+        },
+      ],
+    });
+    const key = new KmsKey(this, 'key', {
+      description: `Holdfast ${environment.name}: everything at rest`,
+      enableKeyRotation: true,
+      deletionWindowInDays: DELETION_DAYS,
+      policy: policy.json,
+    });
+    new KmsAlias(this, 'alias', { name: `alias/${nameOf(environment, 'data')}`, targetKeyId: key.id });
+    this.arn = key.arn;
+  }
+}

@@ -1,0 +1,30 @@
+/** A log group that forgets after a set time, encrypted with the environment's key. */
+import { CloudwatchLogGroup } from '@cdktf/provider-aws/lib/cloudwatch-log-group/index.js';
+import { Construct } from 'constructs';
+import type { Environment } from '../environments.ts';
+import { nameOf } from './names.ts';
+
+export interface LogGroupProps {
+  readonly environment: Environment;
+  /** `/holdfast-prod-<what>`. */
+  readonly what: string;
+  readonly days: number;
+  /** ARN of the key. */
+  readonly keyArn: string;
+}
+
+export class LogGroup extends Construct {
+  readonly name: string;
+  readonly arn: string;
+
+  constructor(scope: Construct, id: string, { environment, what, days, keyArn }: LogGroupProps) {
+    super(scope, id);
+    const group = new CloudwatchLogGroup(this, 'group', {
+      name: `/${nameOf(environment, what)}`,
+      retentionInDays: days,
+      kmsKeyId: keyArn,
+    });
+    this.name = group.name;
+    this.arn = group.arn;
+  }
+}

@@ -1,0 +1,119 @@
+/** The history: PostgreSQL on RDS, reachable from the servers only, encrypted, with a password that RDS owns and rotates. */
+import { DataAwsIamPolicyDocument } from '@cdktf/provider-aws/lib/data-aws-iam-policy-document/index.js';
+import { DbInstance } from '@cdktf/provider-aws/lib/db-instance/index.js';
+import { DbParameterGroup } from '@cdktf/provider-aws/lib/db-parameter-group/index.js';
+import { DbSubnetGroup } from '@cdktf/provider-aws/lib/db-subnet-group/index.js';
+import { Construct } from 'constructs';
+import type { Environment } from '../environments.ts';
+import { nameOf } from './names.ts';
+import { PORTS } from './security-groups.ts';
+import { ServiceRole } from './service-role.ts';
+
+export interface PostgresProps {
+  readonly environment: Environment;
+  readonly subnetIds: readonly string[];
+  readonly securityGroupId: string;
+  readonly keyArn: string;
+}
+
+export const DATABASE_NAME = 'holdfast';
+const USER = 'holdfast';
+
+/** Each with its reason. Times in milliseconds. */
+const PARAMETERS: Readonly<Record<string, string>> = {
+  // A client without TLS is refused; it is the default from 15 on, and stated because the promise is ours.
+  'rds.force_ssl': '1',
+  // Slow statements and schema changes in the log, and nothing of what people write to each other.
+  log_min_duration_statement: '1000',
+  log_parameter_max_length: '0',
+  log_parameter_max_length_on_error: '0',
+  log_statement: 'ddl',
+  log_lock_waits: '1',
+  // A forgotten transaction holds up retention, and makes nodes read the same commits again and again.
+  idle_in_transaction_session_timeout: '60000',
+};
+
+export class Postgres extends Construct {
+  readonly host: string;
+  /** ARN of the secret that RDS rotates: `{"username","password"}`. */
+  readonly secretArn: string;
+  readonly instanceId: string;
+
+  constructor(scope: Construct, id: string, props: PostgresProps) {
+    super(scope, id);
+    const { environment, keyArn } = props;
+    const { postgres, protected: isProtected } = environment;
+    const name = nameOf(environment, 'history');
+    const subnets = new DbSubnetGroup(this, 'subnets', { name, subnetIds: [...props.subnetIds] });
+    const parameters = new DbParameterGroup(this, 'parameters', {
+      // With a prefix: a new major version needs a new group beside the old one.
+      namePrefix: `${name}-`,
+      family: `postgres${Number.parseInt(postgres.version, 10)}`,
+      parameter: Object.entries(PARAMETERS).map(([parameter, value]) => ({ name: parameter, value })),
+      lifecycle: { createBeforeDestroy: true },
+    });
+    const instance = new DbInstance(this, 'instance', {
+      identifier: name,
+      engine: 'postgres',
+      engineVersion: postgres.version,
+      autoMinorVersionUpgrade: true,
+      // No charges for a version beyond its life: an upgrade is due then.
+      engineLifecycleSupport: 'open-source-rds-extended-support-disabled',
+      instanceClass: postgres.instanceClass,
+      storageType: 'gp3',
+      allocatedStorage: postgres.storageGb,
+      maxAllocatedStorage: postgres.maxStorageGb,
+      storageEncrypted: true,
+      kmsKeyId: keyArn,
+      multiAz: postgres.multiAz,
+      dbName: DATABASE_NAME,
+      username: USER,
+      manageMasterUserPassword: true,
+      masterUserSecretKmsKeyId: keyArn,
+      iamDatabaseAuthenticationEnabled: true,
+      port: PORTS.postgres,
+      dbSubnetGroupName: subnets.name,
+      vpcSecurityGroupIds: [props.securityGroupId],
+      publiclyAccessible: false,
+      parameterGroupName: parameters.name,
+      caCertIdentifier: 'rds-ca-rsa2048-g1',
+      backupRetentionPeriod: postgres.backupDays,
+      // UTC, apart from each other, in the small hours of both sides of the Atlantic.
+      backupWindow: '05:00-06:00',
+      maintenanceWindow: 'sun:06:30-sun:07:30',
+      copyTagsToSnapshot: true,
+      deleteAutomatedBackups: !isProtected,
+      deletionProtection: isProtected,
+      skipFinalSnapshot: !isProtected,
+      ...(isProtected && { finalSnapshotIdentifier: `${name}-final` }),
+      performanceInsightsEnabled: true,
+      performanceInsightsKmsKeyId: keyArn,
+      performanceInsightsRetentionPeriod: 7,
+      monitoringInterval: 60,
+      monitoringRoleArn: this.monitoringRole(environment).arn,
+      enabledCloudwatchLogsExports: ['postgresql', 'upgrade'],
+    });
+    this.host = instance.address;
+    this.instanceId = instance.identifier;
+    this.secretArn = instance.masterUserSecret.get(0).secretArn;
+  }
+
+  /** What AWS's own AmazonRDSEnhancedMonitoringRole allows, written out. */
+  private monitoringRole(environment: Environment): ServiceRole {
+    const policy = new DataAwsIamPolicyDocument(this, 'may-monitor', {
+      statement: [
+        { actions: ['logs:CreateLogGroup', 'logs:PutRetentionPolicy'], resources: ['arn:aws:logs:*:*:log-group:RDS*'] },
+        {
+          actions: ['logs:CreateLogStream', 'logs:PutLogEvents', 'logs:DescribeLogStreams', 'logs:GetLogEvents'],
+          resources: ['arn:aws:logs:*:*:log-group:RDS*:log-stream:*'],
+        },
+      ],
+    });
+    return new ServiceRole(this, 'monitoring', {
+      environment,
+      what: 'rds-monitoring',
+      service: 'monitoring.rds.amazonaws.com',
+      policies: { 'write-metrics': policy.json },
+    });
+  }
+}

@@ -1,0 +1,33 @@
+/** A role that one AWS service may take on, with the permissions written out; no managed policies, which AWS may widen. */
+import { DataAwsIamPolicyDocument } from '@cdktf/provider-aws/lib/data-aws-iam-policy-document/index.js';
+import { IamRole } from '@cdktf/provider-aws/lib/iam-role/index.js';
+import { IamRolePolicy } from '@cdktf/provider-aws/lib/iam-role-policy/index.js';
+import { Construct } from 'constructs';
+import type { Environment } from '../environments.ts';
+import { nameOf } from './names.ts';
+
+export interface ServiceRoleProps {
+  readonly environment: Environment;
+  readonly what: string;
+  /** Who takes it on: `ecs-tasks.amazonaws.com`. */
+  readonly service: string;
+  /** Name -> policy document as JSON. */
+  readonly policies: Readonly<Record<string, string>>;
+}
+
+export class ServiceRole extends Construct {
+  readonly arn: string;
+  readonly name: string;
+
+  constructor(scope: Construct, id: string, { environment, what, service, policies }: ServiceRoleProps) {
+    super(scope, id);
+    const trust = new DataAwsIamPolicyDocument(this, 'trust', {
+      statement: [{ actions: ['sts:AssumeRole'], principals: [{ type: 'Service', identifiers: [service] }] }],
+    });
+    const role = new IamRole(this, 'role', { name: nameOf(environment, what), assumeRolePolicy: trust.json });
+    for (const [name, policy] of Object.entries(policies))
+      new IamRolePolicy(this, name, { name, role: role.id, policy });
+    this.arn = role.arn;
+    this.name = role.name;
+  }
+}

@@ -1,0 +1,117 @@
+/** Subnets of the three tiers in every zone, with their routes: public to the internet, private through NAT, isolated nowhere. */
+import { DataAwsAvailabilityZones } from '@cdktf/provider-aws/lib/data-aws-availability-zones/index.js';
+import { Eip } from '@cdktf/provider-aws/lib/eip/index.js';
+import { InternetGateway } from '@cdktf/provider-aws/lib/internet-gateway/index.js';
+import { NatGateway } from '@cdktf/provider-aws/lib/nat-gateway/index.js';
+import { Route } from '@cdktf/provider-aws/lib/route/index.js';
+import { RouteTable } from '@cdktf/provider-aws/lib/route-table/index.js';
+import { RouteTableAssociation } from '@cdktf/provider-aws/lib/route-table-association/index.js';
+import { Subnet } from '@cdktf/provider-aws/lib/subnet/index.js';
+import type { Vpc } from '@cdktf/provider-aws/lib/vpc/index.js';
+import { Fn } from 'cdktf';
+import { Construct } from 'constructs';
+import type { Environment } from '../environments.ts';
+import { subnetCidr, TIERS, type Tier } from './address-plan.ts';
+import { nameOf } from './names.ts';
+
+export interface SubnetsProps {
+  readonly environment: Environment;
+  readonly vpc: Vpc;
+}
+
+const ANYWHERE = '0.0.0.0/0';
+
+export class Subnets extends Construct {
+  readonly public: readonly Subnet[];
+  readonly private: readonly Subnet[];
+  readonly isolated: readonly Subnet[];
+  /** Of the private and isolated subnets: where a gateway endpoint adds its routes. */
+  readonly innerRouteTables: readonly RouteTable[];
+  private readonly props: SubnetsProps;
+
+  constructor(scope: Construct, id: string, props: SubnetsProps) {
+    super(scope, id);
+    this.props = props;
+    // By state and opt-in: local zones have neither the load balancer nor the database.
+    const zones = new DataAwsAvailabilityZones(this, 'zones', {
+      state: 'available',
+      filter: [{ name: 'opt-in-status', values: ['opt-in-not-required'] }],
+    });
+    const [publics, privates, isolated] = TIERS.map((tier) => this.tier(tier, zones)) as [Subnet[], Subnet[], Subnet[]];
+    this.public = publics;
+    this.private = privates;
+    this.isolated = isolated;
+    this.routePublic();
+    this.innerRouteTables = [...this.routePrivate(this.natGateways()), this.routeIsolated()];
+  }
+
+  private get zoneCount(): number {
+    return this.props.environment.network.zones;
+  }
+
+  private name(what: string): Record<string, string> {
+    return { Name: nameOf(this.props.environment, what) };
+  }
+
+  private tier(tier: Tier, zones: DataAwsAvailabilityZones): Subnet[] {
+    const { environment, vpc } = this.props;
+    return Array.from({ length: this.zoneCount }, (_, zone) => {
+      return new Subnet(this, `${tier}-${zone + 1}`, {
+        vpcId: vpc.id,
+        cidrBlock: subnetCidr(environment.network.cidr, tier, zone),
+        availabilityZone: Fn.element(zones.names, zone) as string,
+        // Also in public subnets nothing gets an address by itself: the load balancer and NAT bring theirs.
+        mapPublicIpOnLaunch: false,
+        tags: { ...this.name(`${tier}-${zone + 1}`), Tier: tier },
+      });
+    });
+  }
+
+  private routePublic(): void {
+    const { vpc } = this.props;
+    const gateway = new InternetGateway(this, 'internet', { vpcId: vpc.id, tags: this.name('internet') });
+    const table = this.table('public', this.public);
+    new Route(this, 'public-out', {
+      routeTableId: table.id,
+      destinationCidrBlock: ANYWHERE,
+      gatewayId: gateway.id,
+    });
+  }
+
+  /** One, or one in each zone, so that the loss of a zone cuts off nobody else. */
+  private natGateways(): NatGateway[] {
+    const count = this.props.environment.network.nat === 'one' ? 1 : this.zoneCount;
+    return Array.from({ length: count }, (_, zone) => {
+      const address = new Eip(this, `nat-address-${zone + 1}`, { domain: 'vpc', tags: this.name(`nat-${zone + 1}`) });
+      return new NatGateway(this, `nat-${zone + 1}`, {
+        allocationId: address.id,
+        subnetId: (this.public[zone] as Subnet).id,
+        tags: this.name(`nat-${zone + 1}`),
+      });
+    });
+  }
+
+  private routePrivate(nats: readonly NatGateway[]): RouteTable[] {
+    return this.private.map((subnet, zone) => {
+      const table = this.table(`private-${zone + 1}`, [subnet]);
+      new Route(this, `private-out-${zone + 1}`, {
+        routeTableId: table.id,
+        destinationCidrBlock: ANYWHERE,
+        natGatewayId: (nats[zone] ?? (nats[0] as NatGateway)).id,
+      });
+      return table;
+    });
+  }
+
+  private routeIsolated(): RouteTable {
+    return this.table('isolated', this.isolated);
+  }
+
+  private table(id: string, subnets: readonly Subnet[]): RouteTable {
+    const table = new RouteTable(this, `${id}-routes`, { vpcId: this.props.vpc.id, tags: this.name(id) });
+    subnets.forEach((subnet, i) => {
+      new RouteTableAssociation(this, `${id}-routes-${i + 1}`, { routeTableId: table.id, subnetId: subnet.id });
+    });
+    return table;
+  }
+}

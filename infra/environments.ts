@@ -1,0 +1,238 @@
+/**
+ * The environments: every size, limit and time of a deployment is here, as typed values. Edit this file to change one;
+ * `environment-rules.ts` says which values cannot work, and why. Reads no environment variables, makes no resources.
+ */
+
+export const ENVIRONMENT_NAMES = ['dev', 'staging', 'prod'] as const;
+export type EnvironmentName = (typeof ENVIRONMENT_NAMES)[number];
+
+export interface NetworkSettings {
+  /** Address range of the VPC; at least a /20, because every task has an address of its own. */
+  readonly cidr: string;
+  /** Availability zones used: three survive the loss of one at two thirds of the capacity, two at half. */
+  readonly zones: 2 | 3;
+  /**
+   * How private subnets reach the internet and the AWS APIs. `one`: one NAT gateway, cheap, and gone with its zone.
+   * `per-zone`: one in each.
+   */
+  readonly nat: 'one' | 'per-zone';
+  /** Interface endpoints for ECR, logs, secrets and metrics: that traffic then needs no NAT. About $7 a month each and zone. */
+  readonly endpoints: boolean;
+  readonly flowLogDays: number;
+}
+
+export interface PostgresSettings {
+  readonly version: string;
+  readonly instanceClass: string;
+  readonly storageGb: number;
+  /** Storage grows by itself up to this. */
+  readonly maxStorageGb: number;
+  readonly multiAz: boolean;
+  /** Days of backups; any second of them can be restored. */
+  readonly backupDays: number;
+  /** Days of messages to keep, 0: all (HISTORY_RETENTION_DAYS). */
+  readonly retentionDays: number;
+}
+
+export interface RedisSettings {
+  readonly engine: 'redis' | 'valkey';
+  readonly version: string;
+  readonly nodeType: string;
+  /** Further nodes to fail over to, in other zones. 0: a Redis that is gone is gone until AWS has replaced it; Holdfast then works degraded. */
+  readonly replicas: number;
+  /** Shards of cluster mode, for sharded Pub/Sub; 0: one primary, which is enough for most. */
+  readonly shards: number;
+}
+
+export interface ServiceSettings {
+  readonly architecture: 'ARM64' | 'X86_64';
+  /** CPU units, 1,024 to a vCPU, and MiB, in a combination that Fargate knows. */
+  readonly cpu: number;
+  readonly memoryMb: number;
+  readonly minTasks: number;
+  readonly maxTasks: number;
+  /** Connections per task that autoscaling aims at. */
+  readonly targetConnections: number;
+  /** Connections a task accepts (MAX_CONNECTIONS). Above the target: room for a herd, and for the time a new task takes. */
+  readonly maxConnections: number;
+  readonly targetCpuPercent: number;
+  /** Seconds after a scale-out before the next: the time a new task takes to start and to take connections. */
+  readonly scaleOutCooldown: number;
+  /** Seconds after a scale-in before the next: long, as each one makes clients reconnect. */
+  readonly scaleInCooldown: number;
+  /** Seconds. The ALB ends connections that are silent for longer; must exceed the heartbeat. */
+  readonly idleTimeout: number;
+  /** Seconds between deregistration and SIGTERM: the time a drain has. At most 3,600. */
+  readonly deregistrationDelay: number;
+  /** Connections per second that a drain moves (DRAIN_RATE). */
+  readonly drainRate: number;
+  /** New connections per second that a task accepts (ACCEPT_RATE). */
+  readonly acceptRate: number;
+  /** Requests of one address in five minutes, before the WAF refuses them. */
+  readonly wafRequestsPerAddress: number;
+  /** Further settings of the server, by the names in server/config.ts. */
+  readonly settings: Readonly<Record<string, string>>;
+}
+
+export interface ObservabilitySettings {
+  readonly logDays: number;
+  /** Where alarms and alerts are sent besides the topic. */
+  readonly onCallEmail: string | undefined;
+  readonly grafana: boolean;
+  readonly probes: boolean;
+  /** Share of publishes that are traced. */
+  readonly traceRatio: number;
+}
+
+/** Under which name clients connect. */
+export interface DomainSettings {
+  /** A hosted zone in Route 53. */
+  readonly zone: string;
+  /** In that zone: `realtime.example.com`. */
+  readonly host: string;
+}
+
+export type StateSettings =
+  | { readonly backend: 'local' }
+  | { readonly backend: 's3'; readonly bucket: string; readonly region: string; readonly kmsKeyId: string | undefined };
+
+export interface Environment {
+  readonly name: EnvironmentName;
+  readonly region: string;
+  /** Deletion protection, final snapshots, long retention: what must not be lost by a mistake. */
+  readonly protected: boolean;
+  /** Without one clients connect to the load balancer's own name, over plain HTTP: for development only. */
+  readonly domain: DomainSettings | undefined;
+  readonly network: NetworkSettings;
+  readonly postgres: PostgresSettings;
+  readonly redis: RedisSettings;
+  readonly service: ServiceSettings;
+  readonly observability: ObservabilitySettings;
+  readonly state: StateSettings;
+  readonly tags: Readonly<Record<string, string>>;
+}
+
+/** One machine's worth, for trying things: nothing in it survives the loss of a zone, and none of it is protected. */
+const dev: Environment = {
+  name: 'dev',
+  region: 'us-east-1',
+  protected: false,
+  domain: undefined,
+  network: { cidr: '10.10.0.0/16', zones: 2, nat: 'one', endpoints: false, flowLogDays: 7 },
+  postgres: {
+    version: '17',
+    instanceClass: 'db.t4g.micro',
+    storageGb: 20,
+    maxStorageGb: 50,
+    multiAz: false,
+    backupDays: 1,
+    retentionDays: 30,
+  },
+  redis: { engine: 'valkey', version: '8.0', nodeType: 'cache.t4g.micro', replicas: 0, shards: 0 },
+  service: {
+    architecture: 'ARM64',
+    cpu: 512,
+    memoryMb: 1_024,
+    minTasks: 1,
+    maxTasks: 3,
+    targetConnections: 1_000,
+    maxConnections: 2_000,
+    targetCpuPercent: 60,
+    scaleOutCooldown: 60,
+    scaleInCooldown: 600,
+    idleTimeout: 120,
+    deregistrationDelay: 90,
+    drainRate: 50,
+    acceptRate: 200,
+    wafRequestsPerAddress: 10_000,
+    settings: { LOG_LEVEL: 'debug', DEMO_PAGE: 'true' },
+  },
+  observability: { logDays: 14, onCallEmail: undefined, grafana: false, probes: false, traceRatio: 1 },
+  state: { backend: 'local' },
+  tags: { Service: 'holdfast' },
+};
+
+/** Prod's shape at the smallest sizes: what works here works there. */
+const staging: Environment = {
+  name: 'staging',
+  region: 'us-east-1',
+  protected: false,
+  domain: { zone: 'example.com', host: 'realtime-staging.example.com' },
+  network: { cidr: '10.20.0.0/16', zones: 2, nat: 'one', endpoints: false, flowLogDays: 30 },
+  postgres: {
+    version: '17',
+    instanceClass: 'db.t4g.medium',
+    storageGb: 50,
+    maxStorageGb: 200,
+    multiAz: true,
+    backupDays: 7,
+    retentionDays: 30,
+  },
+  redis: { engine: 'valkey', version: '8.0', nodeType: 'cache.t4g.small', replicas: 1, shards: 0 },
+  service: {
+    architecture: 'ARM64',
+    cpu: 1_024,
+    memoryMb: 2_048,
+    minTasks: 2,
+    maxTasks: 6,
+    targetConnections: 5_000,
+    maxConnections: 10_000,
+    targetCpuPercent: 60,
+    scaleOutCooldown: 60,
+    scaleInCooldown: 600,
+    idleTimeout: 120,
+    deregistrationDelay: 180,
+    drainRate: 100,
+    acceptRate: 500,
+    wafRequestsPerAddress: 5_000,
+    settings: { LOG_LEVEL: 'info' },
+  },
+  observability: { logDays: 30, onCallEmail: undefined, grafana: true, probes: true, traceRatio: 0.1 },
+  state: { backend: 'local' },
+  tags: { Service: 'holdfast' },
+};
+
+/** Survives the loss of a zone without a person: three zones, a standby of everything, one NAT gateway in each. */
+const prod: Environment = {
+  name: 'prod',
+  region: 'us-east-1',
+  protected: true,
+  domain: { zone: 'example.com', host: 'realtime.example.com' },
+  network: { cidr: '10.30.0.0/16', zones: 3, nat: 'per-zone', endpoints: true, flowLogDays: 365 },
+  postgres: {
+    version: '17',
+    instanceClass: 'db.m7g.large',
+    storageGb: 200,
+    maxStorageGb: 1_000,
+    multiAz: true,
+    backupDays: 35,
+    retentionDays: 90,
+  },
+  redis: { engine: 'valkey', version: '8.0', nodeType: 'cache.m7g.large', replicas: 2, shards: 0 },
+  service: {
+    architecture: 'ARM64',
+    // Node uses one core for JavaScript; the rest is for the kernel's network work and the collector beside it.
+    cpu: 2_048,
+    memoryMb: 4_096,
+    // One in each zone; two of them carry the load while a third is replaced.
+    minTasks: 3,
+    maxTasks: 40,
+    targetConnections: 10_000,
+    maxConnections: 20_000,
+    targetCpuPercent: 60,
+    scaleOutCooldown: 60,
+    scaleInCooldown: 600,
+    idleTimeout: 120,
+    // 20,000 connections at 150 a second take 134 s, on top of the 10 s until the node knows.
+    deregistrationDelay: 240,
+    drainRate: 150,
+    acceptRate: 1_000,
+    wafRequestsPerAddress: 5_000,
+    settings: { LOG_LEVEL: 'info' },
+  },
+  observability: { logDays: 365, onCallEmail: undefined, grafana: true, probes: true, traceRatio: 0.01 },
+  state: { backend: 'local' },
+  tags: { Service: 'holdfast' },
+};
+
+export const ENVIRONMENTS: Readonly<Record<EnvironmentName, Environment>> = { dev, staging, prod };

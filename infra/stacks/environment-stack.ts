@@ -1,0 +1,31 @@
+/** What every stack of an environment has: its name, the AWS provider with the tags, where its state is kept. */
+import { AwsProvider } from '@cdktf/provider-aws/lib/provider/index.js';
+import { S3Backend, TerraformStack } from 'cdktf';
+import type { Construct } from 'constructs';
+import { nameOf } from '../constructs/names.ts';
+import type { Environment } from '../environments.ts';
+
+export type StackName = 'network' | 'data' | 'service' | 'observability';
+
+export class EnvironmentStack extends TerraformStack {
+  readonly environment: Environment;
+
+  constructor(scope: Construct, environment: Environment, name: StackName) {
+    super(scope, nameOf(environment, name));
+    this.environment = environment;
+    new AwsProvider(this, 'aws', {
+      region: environment.region,
+      defaultTags: [{ tags: { ...environment.tags, Environment: environment.name, Stack: name, ManagedBy: 'cdktf' } }],
+    });
+    this.keepState(environment, name);
+  }
+
+  private keepState({ state, name: environment }: Environment, stack: StackName): void {
+    if (state.backend === 'local') return;
+    const { bucket, region, kmsKeyId } = state;
+    const key = `holdfast/${environment}/${stack}.tfstate`;
+    new S3Backend(this, { bucket, region, key, encrypt: true, ...(kmsKeyId !== undefined && { kmsKeyId }) });
+    // The bucket's own lock, of Terraform 1.10 and later; cdktf has no field for it.
+    this.addOverride('terraform.backend.s3.use_lockfile', true);
+  }
+}
