@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { removeTemporary, temporaryDirectory } from './guard.ts';
 import { NginxServer } from './nginx.ts';
 import { HoldfastNode } from './node.ts';
-import { freePort, freePorts } from './ports.ts';
+import { adjacentFreePorts, freePort, freePorts } from './ports.ts';
 import { PostgresServer } from './postgres.ts';
 import type { ManagedProcess } from './process.ts';
 import { RedisServer } from './redis.ts';
@@ -109,7 +109,7 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
   const logs = options.logDirectory ?? temporaryLogs ?? '';
   const parts: Parts = { nodes: [], postgres: null, redis: null, nginx: null, temporaryLogs };
   try {
-    const ports = options.ports ?? (await freeClusterPorts(options.nodes));
+    const ports = options.ports ?? (await freeClusterPorts(options));
     await startServices(options, ports, logs, parts);
     const databaseUrl = options.databaseUrl ?? parts.postgres?.url ?? '';
     const secret = options.secret === undefined ? randomBytes(32).toString('base64url') : (options.secret ?? '');
@@ -130,8 +130,12 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
   }
 }
 
-async function freeClusterPorts(nodes: number): Promise<ClusterPorts> {
-  return { balancer: await freePort(), nodes: await freePorts(nodes), metrics: await freePorts(nodes) };
+async function freeClusterPorts({ nodes, env }: ClusterOptions): Promise<ClusterPorts> {
+  const metrics: number[] = [];
+  // Worker n of a node serves its metrics n ports further on.
+  const workers = Number(env?.WORKERS ?? 1);
+  while (metrics.length < nodes) metrics.push(...(await adjacentFreePorts(workers)).slice(0, 1));
+  return { balancer: await freePort(), nodes: await freePorts(nodes), metrics };
 }
 
 /** What does not need the nodes: PostgreSQL, Redis, and nginx, which only has to know their ports. */
