@@ -78,7 +78,8 @@ export interface ObservabilitySettings {
   readonly logDays: number;
   /** Where alarms and alerts are sent besides the topic. */
   readonly onCallEmail: string | undefined;
-  readonly grafana: boolean;
+  /** Grafana, under `grafana-<host>`, for these address ranges only; undefined: none. Needs a domain. */
+  readonly grafana: { readonly cidrs: readonly string[] } | undefined;
   readonly probes: boolean;
   /** Share of publishes that are traced. */
   readonly traceRatio: number;
@@ -109,8 +110,13 @@ export interface Environment {
   readonly service: ServiceSettings;
   readonly observability: ObservabilitySettings;
   readonly state: StateSettings;
+  /** Raise it to have new signing keys made. Tokens signed with the old one are refused from the next deployment on. */
+  readonly secretsVersion: number;
   readonly tags: Readonly<Record<string, string>>;
 }
+
+/** Addresses of the people who look at dashboards. These are nobody's (RFC 5737): put yours here. */
+const OFFICE = ['198.51.100.0/24'];
 
 /** One machine's worth, for trying things: nothing in it survives the loss of a zone, and none of it is protected. */
 const dev: Environment = {
@@ -125,7 +131,7 @@ const dev: Environment = {
     storageGb: 20,
     maxStorageGb: 50,
     multiAz: false,
-    backupDays: 1,
+    backupDays: 2,
     retentionDays: 30,
   },
   redis: { engine: 'valkey', version: '8.0', nodeType: 'cache.t4g.micro', replicas: 0, shards: 0 },
@@ -147,8 +153,9 @@ const dev: Environment = {
     wafRequestsPerAddress: 10_000,
     settings: { LOG_LEVEL: 'debug', DEMO_PAGE: 'true' },
   },
-  observability: { logDays: 14, onCallEmail: undefined, grafana: false, probes: false, traceRatio: 1 },
+  observability: { logDays: 14, onCallEmail: undefined, grafana: undefined, probes: false, traceRatio: 1 },
   state: { backend: 'local' },
+  secretsVersion: 1,
   tags: { Service: 'holdfast' },
 };
 
@@ -187,8 +194,9 @@ const staging: Environment = {
     wafRequestsPerAddress: 5_000,
     settings: { LOG_LEVEL: 'info' },
   },
-  observability: { logDays: 30, onCallEmail: undefined, grafana: true, probes: true, traceRatio: 0.1 },
+  observability: { logDays: 30, onCallEmail: undefined, grafana: { cidrs: OFFICE }, probes: true, traceRatio: 0.1 },
   state: { backend: 'local' },
+  secretsVersion: 1,
   tags: { Service: 'holdfast' },
 };
 
@@ -230,8 +238,9 @@ const prod: Environment = {
     wafRequestsPerAddress: 5_000,
     settings: { LOG_LEVEL: 'info' },
   },
-  observability: { logDays: 365, onCallEmail: undefined, grafana: true, probes: true, traceRatio: 0.01 },
+  observability: { logDays: 365, onCallEmail: undefined, grafana: { cidrs: OFFICE }, probes: true, traceRatio: 0.01 },
   state: { backend: 'local' },
+  secretsVersion: 1,
   tags: { Service: 'holdfast' },
 };
 

@@ -6,6 +6,7 @@ import { KmsKey } from '@cdktf/provider-aws/lib/kms-key/index.js';
 import { Construct } from 'constructs';
 import type { Environment } from '../environments.ts';
 import { nameOf } from './names.ts';
+import { PUBLISHERS } from './on-call-topic.ts';
 
 export interface EncryptionKeyProps {
   readonly environment: Environment;
@@ -40,7 +41,7 @@ export class EncryptionKey extends Construct {
               test: 'ArnLike',
               variable: 'kms:EncryptionContext:aws:logs:arn',
               values: [
-                `arn:aws:logs:${environment.region}:${account.accountId}:log-group:/${nameOf(environment, '*')}`,
+                `arn:aws:logs:${environment.region}:${account.accountId}:log-group:*${nameOf(environment, '*')}`,
               ],
             },
           ],
@@ -49,7 +50,7 @@ export class EncryptionKey extends Construct {
           sid: 'UsedByAlarmsAndTopics',
           actions: USE,
           resources: ['*'],
-          principals: [{ type: 'Service', identifiers: ['cloudwatch.amazonaws.com', 'sns.amazonaws.com'] }],
+          principals: [{ type: 'Service', identifiers: ['sns.amazonaws.com', ...PUBLISHERS] }],
           condition: [{ test: 'StringEquals', variable: 'aws:SourceAccount', values: [account.accountId] }],
         },
       ],

@@ -8,6 +8,8 @@ export interface LogGroupProps {
   readonly environment: Environment;
   /** `/holdfast-prod-<what>`. */
   readonly what: string;
+  /** Beginning of the name where an AWS service insists on one; default `/`. */
+  readonly prefix?: string;
   readonly days: number;
   /** ARN of the key. */
   readonly keyArn: string;
@@ -17,10 +19,10 @@ export class LogGroup extends Construct {
   readonly name: string;
   readonly arn: string;
 
-  constructor(scope: Construct, id: string, { environment, what, days, keyArn }: LogGroupProps) {
+  constructor(scope: Construct, id: string, { environment, what, prefix = '/', days, keyArn }: LogGroupProps) {
     super(scope, id);
     const group = new CloudwatchLogGroup(this, 'group', {
-      name: `/${nameOf(environment, what)}`,
+      name: `${prefix}${nameOf(environment, what)}`,
       retentionInDays: days,
       kmsKeyId: keyArn,
     });

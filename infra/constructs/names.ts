@@ -1,7 +1,11 @@
 /** Names of resources: `holdfast-<environment>-<what>`, so that a person sees in any console what belongs to what. */
 import type { Environment } from '../environments.ts';
 
-/** At most 32 characters are left to `what` where AWS allows the least (a target group's name has 32 in all). */
+/** `what` must be short where AWS allows little: a target group's name has 32 characters in all. */
 export function nameOf(environment: Environment, what: string): string {
   return `holdfast-${environment.name}-${what}`;
 }
+
+/** Names that metrics carry as dimensions, and so must be known before the things are there. */
+export const clusterName = (environment: Environment) => `holdfast-${environment.name}`;
+export const SERVER_SERVICE = 'server';

@@ -16,7 +16,7 @@ export interface PostgresProps {
   readonly keyArn: string;
 }
 
-export const DATABASE_NAME = 'holdfast';
+const DATABASE_NAME = 'holdfast';
 const USER = 'holdfast';
 
 /** Each with its reason. Times in milliseconds. */
@@ -38,6 +38,8 @@ export class Postgres extends Construct {
   /** ARN of the secret that RDS rotates: `{"username","password"}`. */
   readonly secretArn: string;
   readonly instanceId: string;
+  readonly databaseName = DATABASE_NAME;
+  readonly user = USER;
 
   constructor(scope: Construct, id: string, props: PostgresProps) {
     super(scope, id);

@@ -29,6 +29,9 @@ const PARAMETERS: Readonly<Record<string, string>> = {
   'client-output-buffer-limit-pubsub-soft-seconds': '60',
 };
 
+/** What a server may do: its own keys and channels, nothing that touches the whole Redis but the INFO that a client begins with. */
+export const SERVER_ACCESS = 'on ~holdfast:* &holdfast:* -@all +@read +@write +@pubsub +@connection -@dangerous +info';
+
 export class Redis extends Construct {
   readonly host: string;
   readonly replicationGroupId: string;
@@ -90,31 +93,36 @@ export class Redis extends Construct {
     });
   }
 
-  /** One user for the servers, who may do what they do and nothing else; the default user, whom AWS insists on, may do nothing. */
+  /** One user for the servers, who may do what they do and nothing else. */
   private users(environment: Environment): { user: ElasticacheUser; group: ElasticacheUserGroup } {
     const { engine } = environment.redis;
-    const closed = new ElasticacheUser(this, 'default', {
-      userId: nameOf(environment, 'default'),
-      userName: 'default',
-      engine,
-      accessString: 'off -@all',
-      authenticationMode: { type: 'no-password-required' },
-    });
     const name = nameOf(environment, 'server');
     const user = new ElasticacheUser(this, 'server', {
       userId: name,
       // With IAM the two have to be the same.
       userName: name,
       engine,
-      accessString:
-        'on ~holdfast:* &holdfast:* -@all +@read +@write +@pubsub +@connection +@scripting +info -@dangerous',
+      accessString: SERVER_ACCESS,
       authenticationMode: { type: 'iam' },
     });
     const group = new ElasticacheUserGroup(this, 'users', {
       userGroupId: nameOf(environment, 'users'),
       engine,
-      userIds: [closed.userId, user.userId],
+      userIds: [...this.defaultUsers(environment), user].map(({ userId }) => userId),
     });
     return { user, group };
+  }
+
+  /** A Redis group must have a user "default": one who may do nothing. A Valkey group needs none, and takes none without password. */
+  private defaultUsers(environment: Environment): ElasticacheUser[] {
+    if (environment.redis.engine === 'valkey') return [];
+    const user = new ElasticacheUser(this, 'default', {
+      userId: nameOf(environment, 'default'),
+      userName: 'default',
+      engine: 'redis',
+      accessString: 'off -@all',
+      authenticationMode: { type: 'no-password-required' },
+    });
+    return [user];
   }
 }

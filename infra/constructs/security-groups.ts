@@ -17,7 +17,7 @@ export interface SecurityGroupsProps {
 }
 
 /** Ports of the parts. */
-export const PORTS = { https: 443, http: 80, server: 8_080, postgres: 5_432, redis: 6_379 } as const;
+export const PORTS = { https: 443, http: 80, server: 8_080, postgres: 5_432, redis: 6_379, grafana: 3_000 } as const;
 
 const ANYWHERE = '0.0.0.0/0';
 const GROUPS = {
@@ -27,6 +27,7 @@ const GROUPS = {
   redis: 'The backplane',
   endpoints: 'Interface endpoints of AWS APIs',
   probe: 'Synthetic clients, from inside the VPC to the public address',
+  grafana: 'Grafana',
 } as const;
 
 export type GroupName = keyof typeof GROUPS;
@@ -38,6 +39,7 @@ export class SecurityGroups extends Construct {
   readonly redis: SecurityGroup;
   readonly endpoints: SecurityGroup;
   readonly probe: SecurityGroup;
+  readonly grafana: SecurityGroup;
 
   constructor(scope: Construct, id: string, { environment, vpc }: SecurityGroupsProps) {
     super(scope, id);
@@ -57,6 +59,7 @@ export class SecurityGroups extends Construct {
     this.redis = make('redis');
     this.endpoints = make('endpoints');
     this.probe = make('probe');
+    this.grafana = make('grafana');
 
     this.fromInternet('balancer', PORTS.https, 'Clients');
     this.fromInternet('balancer', PORTS.http, environment.domain ? 'Clients, to be sent to HTTPS' : 'Clients');
@@ -64,6 +67,9 @@ export class SecurityGroups extends Construct {
     this.allow('server', 'postgres', PORTS.postgres, 'The history');
     this.allow('server', 'redis', PORTS.redis, 'The backplane');
     this.allow('server', 'endpoints', PORTS.https, 'AWS APIs');
+    this.allow('balancer', 'grafana', PORTS.grafana, 'Dashboards');
+    this.allow('grafana', 'endpoints', PORTS.https, 'AWS APIs');
+    this.toInternet('grafana', 'AWS APIs without an endpoint');
     this.allow('probe', 'endpoints', PORTS.https, 'AWS APIs');
     this.toInternet('server', 'AWS APIs without an endpoint, and the issuer of tokens');
     this.toInternet('probe', 'The service as clients reach it');

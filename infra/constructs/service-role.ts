@@ -13,16 +13,27 @@ export interface ServiceRoleProps {
   readonly service: string;
   /** Name -> policy document as JSON. */
   readonly policies: Readonly<Record<string, string>>;
+  /** Only on behalf of this account, where the service says on whose behalf it asks. */
+  readonly sourceAccount?: string;
 }
 
 export class ServiceRole extends Construct {
   readonly arn: string;
   readonly name: string;
 
-  constructor(scope: Construct, id: string, { environment, what, service, policies }: ServiceRoleProps) {
+  constructor(scope: Construct, id: string, props: ServiceRoleProps) {
     super(scope, id);
+    const { environment, what, service, policies, sourceAccount } = props;
     const trust = new DataAwsIamPolicyDocument(this, 'trust', {
-      statement: [{ actions: ['sts:AssumeRole'], principals: [{ type: 'Service', identifiers: [service] }] }],
+      statement: [
+        {
+          actions: ['sts:AssumeRole'],
+          principals: [{ type: 'Service', identifiers: [service] }],
+          ...(sourceAccount !== undefined && {
+            condition: [{ test: 'StringEquals', variable: 'aws:SourceAccount', values: [sourceAccount] }],
+          }),
+        },
+      ],
     });
     const role = new IamRole(this, 'role', { name: nameOf(environment, what), assumeRolePolicy: trust.json });
     for (const [name, policy] of Object.entries(policies))

@@ -27,6 +27,7 @@ export class Subnets extends Construct {
   readonly isolated: readonly Subnet[];
   /** Of the private and isolated subnets: where a gateway endpoint adds its routes. */
   readonly innerRouteTables: readonly RouteTable[];
+  readonly natGatewayIds: readonly string[];
   private readonly props: SubnetsProps;
 
   constructor(scope: Construct, id: string, props: SubnetsProps) {
@@ -42,7 +43,9 @@ export class Subnets extends Construct {
     this.private = privates;
     this.isolated = isolated;
     this.routePublic();
-    this.innerRouteTables = [...this.routePrivate(this.natGateways()), this.routeIsolated()];
+    const gateways = this.natGateways();
+    this.natGatewayIds = gateways.map((gateway) => gateway.id);
+    this.innerRouteTables = [...this.routePrivate(gateways), this.routeIsolated()];
   }
 
   private get zoneCount(): number {

@@ -1,7 +1,13 @@
-/** What keeps state: the history (Postgres) and the backplane (Redis), in subnets without a way out. */
+/**
+ * What keeps state and outlives every deployment: the history (Postgres), the backplane (Redis), images, signing keys,
+ * metrics. The two stores are in subnets without a way out.
+ */
 import type { Construct } from 'constructs';
+import { GeneratedSecret } from '../constructs/generated-secret.ts';
+import { MetricsStore } from '../constructs/metrics-store.ts';
 import { Postgres } from '../constructs/postgres.ts';
 import { Redis } from '../constructs/redis.ts';
+import { Registry } from '../constructs/registry.ts';
 import type { Environment } from '../environments.ts';
 import { EnvironmentStack } from './environment-stack.ts';
 import type { NetworkStack } from './network.ts';
@@ -9,6 +15,10 @@ import type { NetworkStack } from './network.ts';
 export class DataStack extends EnvironmentStack {
   readonly postgres: Postgres;
   readonly redis: Redis;
+  readonly registry: Registry;
+  readonly metrics: MetricsStore;
+  readonly tokenKey: GeneratedSecret;
+  readonly ticketKey: GeneratedSecret;
 
   constructor(scope: Construct, environment: Environment, network: NetworkStack) {
     super(scope, environment, 'data');
@@ -17,5 +27,29 @@ export class DataStack extends EnvironmentStack {
     const { postgres, redis } = network.securityGroups;
     this.postgres = new Postgres(this, 'history', { environment, subnetIds, securityGroupId: postgres.id, keyArn });
     this.redis = new Redis(this, 'backplane', { environment, subnetIds, securityGroupId: redis.id, keyArn });
+    this.registry = new Registry(this, 'registry', { environment, keyArn });
+    this.metrics = new MetricsStore(this, 'metrics', { environment, keyArn });
+    const secret = { environment, keyArn, version: environment.secretsVersion };
+    this.tokenKey = new GeneratedSecret(this, 'token-key', {
+      ...secret,
+      what: 'token-key',
+      description: 'AUTH_JWT_SECRET: signs the tokens of clients; whoever issues tokens reads it',
+    });
+    this.ticketKey = new GeneratedSecret(this, 'ticket-key', {
+      ...secret,
+      what: 'ticket-key',
+      description: 'AUTH_TICKET_SECRET: signs tickets; the servers only',
+    });
+    this.report({
+      repository_url: this.registry.url,
+      database_host: this.postgres.host,
+      database_id: this.postgres.instanceId,
+      database_secret_arn: this.postgres.secretArn,
+      redis_host: this.redis.host,
+      redis_id: this.redis.replicationGroupId,
+      token_key_arn: this.tokenKey.arn,
+      prometheus_endpoint: this.metrics.endpoint,
+      prometheus_workspace_id: this.metrics.workspaceId,
+    });
   }
 }

@@ -1,6 +1,6 @@
 /** What every stack of an environment has: its name, the AWS provider with the tags, where its state is kept. */
 import { AwsProvider } from '@cdktf/provider-aws/lib/provider/index.js';
-import { S3Backend, TerraformStack } from 'cdktf';
+import { S3Backend, TerraformOutput, TerraformStack } from 'cdktf';
 import type { Construct } from 'constructs';
 import { nameOf } from '../constructs/names.ts';
 import type { Environment } from '../environments.ts';
@@ -18,6 +18,12 @@ export class EnvironmentStack extends TerraformStack {
       defaultTags: [{ tags: { ...environment.tags, Environment: environment.name, Stack: name, ManagedBy: 'cdktf' } }],
     });
     this.keepState(environment, name);
+  }
+
+  /** Outputs that people, scripts and probes read by these very names: `terraform output -json`, or of `cdktf output`. */
+  protected report(outputs: Readonly<Record<string, string>>): void {
+    for (const [name, value] of Object.entries(outputs))
+      new TerraformOutput(this, `output-${name}`, { value }).overrideLogicalId(name);
   }
 
   private keepState({ state, name: environment }: Environment, stack: StackName): void {

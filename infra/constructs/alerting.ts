@@ -1,0 +1,38 @@
+/** Rules in the managed Prometheus workspace, and its alert manager. */
+import { PrometheusAlertManagerDefinition } from '@cdktf/provider-aws/lib/prometheus-alert-manager-definition/index.js';
+import { PrometheusRuleGroupNamespace } from '@cdktf/provider-aws/lib/prometheus-rule-group-namespace/index.js';
+import { Construct } from 'constructs';
+import type { Environment } from '../environments.ts';
+import { alertManagerDefinition } from '../observability/alert-manager.ts';
+import type { Asset } from '../observability/assets.ts';
+import type { OnCallTopic } from './on-call-topic.ts';
+
+export interface AlertingProps {
+  readonly environment: Environment;
+  readonly workspaceId: string;
+  readonly rules: readonly Asset[];
+  readonly topic: OnCallTopic;
+}
+
+export class Alerting extends Construct {
+  constructor(scope: Construct, id: string, { environment, workspaceId, rules, topic }: AlertingProps) {
+    super(scope, id);
+    // Terraform would take Prometheus' own templates for its.
+    for (const { name, text } of rules)
+      new PrometheusRuleGroupNamespace(this, `rules-${name}`, { workspaceId, name, data: escapeTemplates(text) });
+    new PrometheusAlertManagerDefinition(this, 'alert-manager', {
+      workspaceId,
+      definition: alertManagerDefinition({
+        topicArn: topic.arn,
+        region: environment.region,
+        environment: environment.name,
+      }),
+      dependsOn: [topic.policy],
+    });
+  }
+}
+
+/** `${` and `%{` begin templates of Terraform; doubled they are text. */
+function escapeTemplates(text: string): string {
+  return text.replaceAll('${', '$${').replaceAll('%{', '%%{');
+}

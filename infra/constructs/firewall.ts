@@ -1,0 +1,90 @@
+/**
+ * The web application firewall in front of the load balancer. It sees HTTP requests and WebSocket upgrades, not what is
+ * sent over an open WebSocket: for that the server has limits of its own (COMMAND_RATE, PUBLISH_RATE_PER_USER).
+ */
+import { Wafv2WebAcl } from '@cdktf/provider-aws/lib/wafv2-web-acl/index.js';
+import { Wafv2WebAclAssociation } from '@cdktf/provider-aws/lib/wafv2-web-acl-association/index.js';
+import { Wafv2WebAclLoggingConfiguration } from '@cdktf/provider-aws/lib/wafv2-web-acl-logging-configuration/index.js';
+import { Construct } from 'constructs';
+import type { Environment } from '../environments.ts';
+import { LogGroup } from './log-group.ts';
+import { nameOf } from './names.ts';
+
+export interface FirewallProps {
+  readonly environment: Environment;
+  readonly balancerArn: string;
+  readonly keyArn: string;
+}
+
+/**
+ * AWS's lists of addresses with a bad name and of inputs known to attack (Log4j among them). Not its "common" rules:
+ * they refuse bodies over 8 KB, and messages may be larger and look like anything.
+ */
+const MANAGED = ['AWSManagedRulesAmazonIpReputationList', 'AWSManagedRulesKnownBadInputsRuleSet'] as const;
+
+export class Firewall extends Construct {
+  readonly name: string;
+
+  constructor(scope: Construct, id: string, { environment, balancerArn, keyArn }: FirewallProps) {
+    super(scope, id);
+    const name = nameOf(environment, 'front');
+    // cdktf passes statements on as they are, so they carry Terraform's names.
+    const acl = new Wafv2WebAcl(this, 'acl', {
+      name,
+      description: `Holdfast ${environment.name}: what the load balancer lets in`,
+      scope: 'REGIONAL',
+      defaultAction: { allow: {} },
+      visibilityConfig: visibility(name),
+      rule: [
+        ...MANAGED.map((list, i) => ({
+          name: list,
+          priority: i + 1,
+          overrideAction: { none: {} },
+          statement: { managed_rule_group_statement: { vendor_name: 'AWS', name: list } },
+          visibilityConfig: visibility(list),
+        })),
+        {
+          name: 'rate-per-address',
+          priority: MANAGED.length + 1,
+          action: { block: { customResponse: { responseCode: 429 } } },
+          statement: {
+            rate_based_statement: {
+              limit: environment.service.wafRequestsPerAddress,
+              evaluation_window_sec: 300,
+              aggregate_key_type: 'IP',
+            },
+          },
+          visibilityConfig: visibility('rate-per-address'),
+        },
+      ],
+    });
+    new Wafv2WebAclAssociation(this, 'association', { resourceArn: balancerArn, webAclArn: acl.arn });
+    this.log(environment, acl.arn, keyArn);
+    this.name = name;
+  }
+
+  /** What was refused, without the headers and query strings that carry credentials. */
+  private log(environment: Environment, aclArn: string, keyArn: string): void {
+    const { logDays: days } = environment.observability;
+    // WAF writes only to groups whose name begins so.
+    const group = new LogGroup(this, 'log', { environment, what: 'front', prefix: 'aws-waf-logs-', days, keyArn });
+    new Wafv2WebAclLoggingConfiguration(this, 'logging', {
+      resourceArn: aclArn,
+      logDestinationConfigs: [group.arn],
+      redactedFields: [
+        { singleHeader: { name: 'authorization' } },
+        { singleHeader: { name: 'cookie' } },
+        { queryString: {} },
+      ],
+      loggingFilter: {
+        defaultBehavior: 'DROP',
+        filter: [{ behavior: 'KEEP', requirement: 'MEETS_ANY', condition: [{ actionCondition: { action: 'BLOCK' } }] }],
+      },
+    });
+  }
+}
+
+/** Samples would show whole requests, tokens included; what was refused is in the log. */
+function visibility(metricName: string) {
+  return { cloudwatchMetricsEnabled: true, sampledRequestsEnabled: false, metricName };
+}

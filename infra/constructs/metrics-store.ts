@@ -1,0 +1,42 @@
+/**
+ * The managed Prometheus workspace, 150 days of metrics. In the data stack, as it is state, and as the service's
+ * collectors write to it while the observability stack only reads.
+ */
+import { PrometheusWorkspace } from '@cdktf/provider-aws/lib/prometheus-workspace/index.js';
+import { Construct } from 'constructs';
+import type { Environment } from '../environments.ts';
+import { LogGroup } from './log-group.ts';
+import { nameOf } from './names.ts';
+
+export interface MetricsStoreProps {
+  readonly environment: Environment;
+  readonly keyArn: string;
+}
+
+export class MetricsStore extends Construct {
+  readonly workspaceId: string;
+  readonly arn: string;
+  /** `https://aps-workspaces.<region>.amazonaws.com/workspaces/<id>/` */
+  readonly endpoint: string;
+
+  constructor(scope: Construct, id: string, { environment, keyArn }: MetricsStoreProps) {
+    super(scope, id);
+    const { logDays: days } = environment.observability;
+    // Rules that fail to evaluate are reported here and nowhere else. The service asks for this beginning of the name.
+    const log = new LogGroup(this, 'log', {
+      environment,
+      what: 'prometheus',
+      prefix: '/aws/vendedlogs/',
+      days,
+      keyArn,
+    });
+    const workspace = new PrometheusWorkspace(this, 'workspace', {
+      alias: nameOf(environment, 'metrics'),
+      kmsKeyArn: keyArn,
+      loggingConfiguration: { logGroupArn: `${log.arn}:*` },
+    });
+    this.workspaceId = workspace.id;
+    this.arn = workspace.arn;
+    this.endpoint = workspace.prometheusEndpoint;
+  }
+}

@@ -1,0 +1,53 @@
+/** Where everything that should wake somebody arrives: alarms, alerts, events of the stores. Subscribe a pager to it. */
+import { DataAwsCallerIdentity } from '@cdktf/provider-aws/lib/data-aws-caller-identity/index.js';
+import { DataAwsIamPolicyDocument } from '@cdktf/provider-aws/lib/data-aws-iam-policy-document/index.js';
+import { SnsTopic } from '@cdktf/provider-aws/lib/sns-topic/index.js';
+import { SnsTopicPolicy } from '@cdktf/provider-aws/lib/sns-topic-policy/index.js';
+import { SnsTopicSubscription } from '@cdktf/provider-aws/lib/sns-topic-subscription/index.js';
+import { Construct } from 'constructs';
+import type { Environment } from '../environments.ts';
+import { nameOf } from './names.ts';
+
+export interface OnCallTopicProps {
+  readonly environment: Environment;
+  readonly keyArn: string;
+}
+
+/** AWS services that write to it: alarms, Prometheus' alert manager, events of RDS. */
+export const PUBLISHERS = ['cloudwatch.amazonaws.com', 'aps.amazonaws.com', 'events.rds.amazonaws.com'] as const;
+
+export class OnCallTopic extends Construct {
+  readonly arn: string;
+  /** What lets the services write. */
+  readonly policy: SnsTopicPolicy;
+
+  constructor(scope: Construct, id: string, { environment, keyArn }: OnCallTopicProps) {
+    super(scope, id);
+    const topic = new SnsTopic(this, 'topic', { name: nameOf(environment, 'on-call'), kmsMasterKeyId: keyArn });
+    const account = new DataAwsCallerIdentity(this, 'account').accountId;
+    const document = new DataAwsIamPolicyDocument(this, 'document', {
+      statement: [
+        {
+          sid: 'ServicesPublish',
+          actions: ['sns:Publish', 'sns:GetTopicAttributes'],
+          resources: [topic.arn],
+          principals: [{ type: 'Service', identifiers: [...PUBLISHERS] }],
+          condition: [{ test: 'StringEquals', variable: 'aws:SourceAccount', values: [account] }],
+        },
+        {
+          sid: 'OnlyOverTls',
+          effect: 'Deny',
+          actions: ['sns:Publish'],
+          resources: [topic.arn],
+          principals: [{ type: '*', identifiers: ['*'] }],
+          condition: [{ test: 'Bool', variable: 'aws:SecureTransport', values: ['false'] }],
+        },
+      ],
+    });
+    this.policy = new SnsTopicPolicy(this, 'policy', { arn: topic.arn, policy: document.json });
+    const { onCallEmail } = environment.observability;
+    if (onCallEmail !== undefined)
+      new SnsTopicSubscription(this, 'email', { topicArn: topic.arn, protocol: 'email', endpoint: onCallEmail });
+    this.arn = topic.arn;
+  }
+}

@@ -1,0 +1,104 @@
+/** Probes: one in each zone, from inside the VPC to the address that clients use, so that a zone's trouble has a name. */
+
+import { DataAwsIamPolicyDocument } from '@cdktf/provider-aws/lib/data-aws-iam-policy-document/index.js';
+import { EcsService } from '@cdktf/provider-aws/lib/ecs-service/index.js';
+import { EcsTaskDefinition } from '@cdktf/provider-aws/lib/ecs-task-definition/index.js';
+import { Construct } from 'constructs';
+import type { Environment } from '../environments.ts';
+import { collectorConfig } from '../task/collector-config.ts';
+import { COLLECTOR_MEMORY_MB, collectorContainer } from '../task/containers.ts';
+import { probeContainer } from '../task/probe-container.ts';
+import { METRICS_PORT } from '../task/server-settings.ts';
+import { LogGroup } from './log-group.ts';
+import { nameOf } from './names.ts';
+import { ServiceRole } from './service-role.ts';
+import { ExecutionRole } from './task-roles.ts';
+
+export interface ProbesProps {
+  readonly environment: Environment;
+  readonly clusterArn: string;
+  /** One probe in each of these. */
+  readonly subnetIds: readonly string[];
+  readonly securityGroupId: string;
+  readonly image: string;
+  readonly repositoryArn: string;
+  readonly url: string;
+  readonly tokenKeyArn: string;
+  readonly prometheusEndpoint: string;
+  readonly metricsStoreArn: string;
+  readonly keyArn: string;
+}
+
+export class Probes extends Construct {
+  constructor(scope: Construct, id: string, props: ProbesProps) {
+    super(scope, id);
+    const { environment, keyArn } = props;
+    const log = new LogGroup(this, 'log', {
+      environment,
+      what: 'probe',
+      days: environment.observability.logDays,
+      keyArn,
+    });
+    const start = new ExecutionRole(this, 'start', {
+      environment,
+      what: 'probe-start',
+      repositoryArn: props.repositoryArn,
+      logGroupArns: [log.arn],
+      secretArns: [props.tokenKeyArn],
+      keyArn,
+    });
+    const policy = new DataAwsIamPolicyDocument(this, 'may', {
+      statement: [{ sid: 'Metrics', actions: ['aps:RemoteWrite'], resources: [props.metricsStoreArn] }],
+    });
+    const role = new ServiceRole(this, 'role', {
+      environment,
+      what: 'probe',
+      service: 'ecs-tasks.amazonaws.com',
+      policies: { run: policy.json },
+    });
+    props.subnetIds.forEach((subnetId, i) => {
+      const zone = String(i + 1);
+      const logTarget = { group: log.name, region: environment.region };
+      const task = new EcsTaskDefinition(this, `task-${zone}`, {
+        family: nameOf(environment, `probe-${zone}`),
+        requiresCompatibilities: ['FARGATE'],
+        networkMode: 'awsvpc',
+        cpu: '256',
+        memory: '512',
+        runtimePlatform: { cpuArchitecture: environment.service.architecture, operatingSystemFamily: 'LINUX' },
+        executionRoleArn: start.arn,
+        taskRoleArn: role.arn,
+        containerDefinitions: JSON.stringify([
+          probeContainer({ image: props.image, url: props.url, zone, tokenKeyArn: props.tokenKeyArn, log: logTarget }),
+          collectorContainer(
+            collectorConfig({
+              region: environment.region,
+              environment: environment.name,
+              job: 'probe',
+              prometheusEndpoint: props.prometheusEndpoint,
+              metricsPort: METRICS_PORT,
+              memoryMb: COLLECTOR_MEMORY_MB,
+            }),
+            logTarget,
+          ),
+        ]),
+      });
+      new EcsService(this, `service-${zone}`, {
+        name: `probe-${zone}`,
+        cluster: props.clusterArn,
+        taskDefinition: task.arn,
+        launchType: 'FARGATE',
+        desiredCount: 1,
+        availabilityZoneRebalancing: 'DISABLED',
+        deploymentCircuitBreaker: { enable: true, rollback: true },
+        enableEcsManagedTags: true,
+        propagateTags: 'SERVICE',
+        networkConfiguration: {
+          subnets: [subnetId],
+          securityGroups: [props.securityGroupId],
+          assignPublicIp: false,
+        },
+      });
+    });
+  }
+}

@@ -1,0 +1,77 @@
+/** The nodes: task definition and ECS service, deployed new before old, drained by their own hand. */
+import { EcsService } from '@cdktf/provider-aws/lib/ecs-service/index.js';
+import { EcsTaskDefinition } from '@cdktf/provider-aws/lib/ecs-task-definition/index.js';
+import type { LbListener } from '@cdktf/provider-aws/lib/lb-listener/index.js';
+import { Construct } from 'constructs';
+import type { Environment } from '../environments.ts';
+import type { ContainerDefinition } from '../task/containers.ts';
+import { nameOf, SERVER_SERVICE } from './names.ts';
+import { PORTS } from './security-groups.ts';
+
+export interface ServerServiceProps {
+  readonly environment: Environment;
+  readonly clusterArn: string;
+  readonly subnetIds: readonly string[];
+  readonly securityGroupId: string;
+  readonly targetGroupArn: string;
+  readonly listener: LbListener;
+  readonly executionRoleArn: string;
+  readonly taskRoleArn: string;
+  /** The first one serves. */
+  readonly containers: readonly [ContainerDefinition, ...ContainerDefinition[]];
+}
+
+export class ServerService extends Construct {
+  readonly name: string;
+
+  constructor(scope: Construct, id: string, props: ServerServiceProps) {
+    super(scope, id);
+    const { environment, containers } = props;
+    const { service } = environment;
+    const task = new EcsTaskDefinition(this, 'task', {
+      family: nameOf(environment, 'server'),
+      requiresCompatibilities: ['FARGATE'],
+      networkMode: 'awsvpc',
+      cpu: String(service.cpu),
+      memory: String(service.memoryMb),
+      runtimePlatform: { cpuArchitecture: service.architecture, operatingSystemFamily: 'LINUX' },
+      executionRoleArn: props.executionRoleArn,
+      taskRoleArn: props.taskRoleArn,
+      containerDefinitions: JSON.stringify(containers),
+      // Old revisions stay: a rollback goes to one of them.
+      skipDestroy: environment.protected,
+    });
+    const ecs = new EcsService(this, 'service', {
+      name: SERVER_SERVICE,
+      cluster: props.clusterArn,
+      taskDefinition: task.arn,
+      launchType: 'FARGATE',
+      desiredCount: service.minTasks,
+      // New tasks before old ones, never fewer than wanted.
+      deploymentMinimumHealthyPercent: 100,
+      deploymentMaximumPercent: 200,
+      deploymentCircuitBreaker: { enable: true, rollback: true },
+      deploymentController: { type: 'ECS' },
+      // It stops tasks by itself, and with them thousands of connections; zones are balanced when tasks start.
+      availabilityZoneRebalancing: 'DISABLED',
+      healthCheckGracePeriodSeconds: 60,
+      enableEcsManagedTags: true,
+      propagateTags: 'SERVICE',
+      enableExecuteCommand: false,
+      networkConfiguration: {
+        subnets: [...props.subnetIds],
+        securityGroups: [props.securityGroupId],
+        assignPublicIp: false,
+      },
+      loadBalancer: [
+        { targetGroupArn: props.targetGroupArn, containerName: containers[0].name, containerPort: PORTS.server },
+      ],
+      // How many there are is autoscaling's.
+      lifecycle: { ignoreChanges: ['desired_count'] },
+      // Deletion waits for the drain of the last tasks.
+      timeouts: { delete: `${Math.ceil(service.deregistrationDelay / 60) + 20}m` },
+      dependsOn: [props.listener],
+    });
+    this.name = ecs.name;
+  }
+}

@@ -1,0 +1,26 @@
+/** Events of the database that no metric shows: failovers, restarts, storage that is full, a certificate that runs out. */
+import { DbEventSubscription } from '@cdktf/provider-aws/lib/db-event-subscription/index.js';
+import { Construct } from 'constructs';
+import type { Environment } from '../environments.ts';
+import { nameOf } from './names.ts';
+
+export interface StoreEventsProps {
+  readonly environment: Environment;
+  readonly databaseId: string;
+  readonly topicArn: string;
+}
+
+const CATEGORIES = ['availability', 'failover', 'failure', 'low storage', 'recovery', 'security patching'];
+
+export class StoreEvents extends Construct {
+  constructor(scope: Construct, id: string, { environment, databaseId, topicArn }: StoreEventsProps) {
+    super(scope, id);
+    new DbEventSubscription(this, 'postgres', {
+      name: nameOf(environment, 'history'),
+      snsTopic: topicArn,
+      sourceType: 'db-instance',
+      sourceIds: [databaseId],
+      eventCategories: CATEGORIES,
+    });
+  }
+}

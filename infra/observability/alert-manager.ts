@@ -1,0 +1,54 @@
+/** The alert manager's configuration: every alert to the topic of the people on call, pages at once, tickets gathered. Pure. */
+export interface AlertManagerOptions {
+  readonly topicArn: string;
+  readonly region: string;
+  readonly environment: string;
+}
+
+/**
+ * YAML in the form that managed Prometheus takes: the alert manager's own configuration, with SNS as the receiver, the
+ * only one that the service knows.
+ */
+export function alertManagerDefinition({ topicArn, region, environment }: AlertManagerOptions): string {
+  return `template_files:
+  default_template: |
+    {{ define "holdfast.subject" }}[${environment}] {{ .Status }}: {{ .CommonLabels.alertname }} ({{ .CommonLabels.severity }}){{ end }}
+    {{ define "holdfast.message" }}{{ range .Alerts }}{{ .Status }}: {{ .Annotations.summary }}
+    {{ .Annotations.description }}
+    Runbook: {{ .Annotations.runbook_url }}
+    Dashboard: {{ .Annotations.dashboard_url }}
+    Since {{ .StartsAt }}
+    {{ end }}{{ end }}
+alertmanager_config: |
+  templates:
+    - 'default_template'
+  route:
+    receiver: on-call
+    group_by: ['alertname']
+    group_wait: 30s
+    group_interval: 5m
+    repeat_interval: 12h
+    routes:
+      - receiver: on-call
+        matchers: ['severity="page"']
+        group_wait: 5s
+        repeat_interval: 1h
+      - receiver: nobody
+        matchers: ['alertname="Watchdog"']
+  inhibit_rules:
+    - source_matchers: ['severity="page"']
+      target_matchers: ['severity="ticket"']
+      equal: ['alertname']
+  receivers:
+    - name: nobody
+    - name: on-call
+      sns_configs:
+        - topic_arn: '${topicArn}'
+          sigv4:
+            region: '${region}'
+          subject: '{{ template "holdfast.subject" . }}'
+          message: '{{ template "holdfast.message" . }}'
+          attributes:
+            severity: '{{ .CommonLabels.severity }}'
+`;
+}

@@ -1,0 +1,114 @@
+/** What looks at the service and calls people: rules, alert manager, alarms, the topic, Grafana, probes. Nothing here serves. */
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Construct } from 'constructs';
+import { Alarms } from '../constructs/alarms.ts';
+import { Alerting } from '../constructs/alerting.ts';
+import { grafanaHost } from '../constructs/balancer.ts';
+import { Grafana } from '../constructs/grafana.ts';
+import { SERVER_SERVICE } from '../constructs/names.ts';
+import { OnCallTopic } from '../constructs/on-call-topic.ts';
+import { Probes } from '../constructs/probes.ts';
+import { StoreEvents } from '../constructs/store-events.ts';
+import type { Environment } from '../environments.ts';
+import { alarms } from '../observability/alarms.ts';
+import { type Asset, dashboardFiles, ruleFiles } from '../observability/assets.ts';
+import { grafanaFiles } from '../observability/grafana-files.ts';
+import { scalingPolicy } from '../scaling/policy.ts';
+import type { DataStack } from './data.ts';
+import { EnvironmentStack } from './environment-stack.ts';
+import type { NetworkStack } from './network.ts';
+import type { ServiceStack } from './service.ts';
+
+export interface ObservabilityInputs {
+  readonly network: NetworkStack;
+  readonly data: DataStack;
+  readonly service: ServiceStack;
+  /** Default: the files in `dashboards/`. */
+  readonly rules?: readonly Asset[];
+  readonly dashboards?: readonly Asset[];
+  /** Whether the image has a probe; default: whether its source is there. */
+  readonly probe?: boolean;
+}
+
+const PROBE_SOURCE = join(import.meta.dirname, '..', '..', 'server', 'probe', 'main.ts');
+
+export class ObservabilityStack extends EnvironmentStack {
+  private readonly inputs: ObservabilityInputs;
+  private readonly topic: OnCallTopic;
+
+  constructor(scope: Construct, environment: Environment, inputs: ObservabilityInputs) {
+    super(scope, environment, 'observability');
+    this.inputs = inputs;
+    const { network, data, service, rules = ruleFiles(), probe = existsSync(PROBE_SOURCE) } = inputs;
+    this.topic = new OnCallTopic(this, 'on-call', { environment, keyArn: network.key.arn });
+    new Alerting(this, 'alerting', { environment, workspaceId: data.metrics.workspaceId, rules, topic: this.topic });
+    this.watch(environment);
+    const grafana = this.grafana(environment);
+    if (environment.observability.probes && probe) this.probes(environment);
+    this.report({
+      on_call_topic_arn: this.topic.arn,
+      dashboards_url: grafana?.url ?? '',
+      dashboards_password_secret_arn: grafana?.adminSecretArn ?? '',
+      service_url: service.balancer.url,
+    });
+  }
+
+  private watch(environment: Environment): void {
+    const { network, data, service } = this.inputs;
+    const watched = {
+      balancer: service.balancer.arnSuffix,
+      targetGroup: service.balancer.targetGroupArnSuffix,
+      cluster: service.cluster.name,
+      service: SERVER_SERVICE,
+      databaseId: data.postgres.instanceId,
+      redisId: data.redis.replicationGroupId,
+      natGatewayIds: network.subnets.natGatewayIds,
+      scalingMetric: scalingPolicy(environment).metric,
+    };
+    new Alarms(this, 'alarms', {
+      environment,
+      alarms: alarms(environment, watched),
+      topicArn: this.topic.arn,
+    });
+    const { databaseId } = watched;
+    new StoreEvents(this, 'store-events', { environment, databaseId, topicArn: this.topic.arn });
+  }
+
+  private grafana(environment: Environment): Grafana | undefined {
+    const { grafana } = environment.observability;
+    const { network, data, service, dashboards = dashboardFiles() } = this.inputs;
+    if (!grafana || !environment.domain) return undefined;
+    const { endpoint: prometheusEndpoint, arn: metricsStoreArn } = data.metrics;
+    return new Grafana(this, 'grafana', {
+      environment,
+      host: grafanaHost(environment.domain.host),
+      cidrs: grafana.cidrs,
+      vpcId: network.vpc.id,
+      subnetIds: network.subnets.private.map((subnet) => subnet.id),
+      securityGroupId: network.securityGroups.grafana.id,
+      listenerArn: service.balancer.listener.arn,
+      clusterArn: service.cluster.arn,
+      metricsStoreArn,
+      keyArn: network.key.arn,
+      files: grafanaFiles({ region: environment.region, prometheusEndpoint, dashboards }),
+    });
+  }
+
+  private probes(environment: Environment): void {
+    const { network, data, service } = this.inputs;
+    new Probes(this, 'probes', {
+      environment,
+      clusterArn: service.cluster.arn,
+      subnetIds: network.subnets.private.map((subnet) => subnet.id),
+      securityGroupId: network.securityGroups.probe.id,
+      image: service.image,
+      repositoryArn: data.registry.arn,
+      url: service.balancer.url,
+      tokenKeyArn: data.tokenKey.arn,
+      prometheusEndpoint: data.metrics.endpoint,
+      metricsStoreArn: data.metrics.arn,
+      keyArn: network.key.arn,
+    });
+  }
+}

@@ -1,0 +1,71 @@
+/**
+ * The settings that the stacks give to a node: its names and limits, from the environment and from what was built. Pure.
+ * `service.settings` may set the others, by the names in server/config.ts, and none of these.
+ */
+import type { Environment } from '../environments.ts';
+import { COLLECTOR_PORTS } from './collector-config.ts';
+
+export interface Built {
+  readonly databaseHost: string;
+  readonly databaseName: string;
+  readonly databaseUser: string;
+  readonly databaseSecretArn: string;
+  readonly redisHost: string;
+  readonly redisUser: string;
+  /** Replication group id. */
+  readonly redisName: string;
+  readonly targetGroupArn: string;
+}
+
+export const METRICS_PORT = 9_464;
+
+/** Names that only the stacks set: another value would contradict what they build. */
+export const RESERVED_SETTINGS = [
+  'HOST',
+  'PORT',
+  'METRICS_PORT',
+  'WORKERS',
+  'NODE_ID',
+  'DATABASE_URL',
+  'DATABASE_SECRET_ARN',
+  'DATABASE_CA',
+  'REDIS_URL',
+  'REDIS_IAM_USER',
+  'REDIS_IAM_CACHE',
+  'AUTH_JWT_SECRET',
+  'AUTH_TICKET_SECRET',
+  'MAX_CONNECTIONS',
+  'ACCEPT_RATE',
+  'DRAIN_RATE',
+  'HISTORY_RETENTION_DAYS',
+  'DEREGISTRATION_TARGET_GROUP_ARN',
+  'OTEL_EXPORTER_OTLP_ENDPOINT',
+  'TRACE_SAMPLE_RATIO',
+] as const;
+
+/** Share of the task's memory for JavaScript objects; the rest is for socket buffers, code and the kernel. */
+const HEAP_SHARE = 0.6;
+
+/** Environment variables of the node's container, without secrets. */
+export function serverSettings(environment: Environment, built: Built, port: number): Record<string, string> {
+  const { service, postgres, observability } = environment;
+  return {
+    ...service.settings,
+    PORT: String(port),
+    METRICS_PORT: String(METRICS_PORT),
+    DATABASE_URL: `postgres://${built.databaseUser}@${built.databaseHost}:5432/${built.databaseName}?sslmode=verify-full`,
+    DATABASE_SECRET_ARN: built.databaseSecretArn,
+    DATABASE_CA: 'aws-rds',
+    REDIS_URL: `rediss://${built.redisHost}:6379`,
+    REDIS_IAM_USER: built.redisUser,
+    REDIS_IAM_CACHE: built.redisName,
+    MAX_CONNECTIONS: String(service.maxConnections),
+    ACCEPT_RATE: String(service.acceptRate),
+    DRAIN_RATE: String(service.drainRate),
+    HISTORY_RETENTION_DAYS: String(postgres.retentionDays),
+    DEREGISTRATION_TARGET_GROUP_ARN: built.targetGroupArn,
+    OTEL_EXPORTER_OTLP_ENDPOINT: `http://127.0.0.1:${COLLECTOR_PORTS.otlpHttp}`,
+    TRACE_SAMPLE_RATIO: String(observability.traceRatio),
+    NODE_OPTIONS: `--max-old-space-size=${Math.floor(service.memoryMb * HEAP_SHARE)}`,
+  };
+}
