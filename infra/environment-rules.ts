@@ -4,6 +4,7 @@
  */
 import { SETTINGS } from '../server/config.ts';
 import { ENVIRONMENT_NAMES, ENVIRONMENTS, type Environment, type EnvironmentName } from './environments.ts';
+import { RESERVED_SETTINGS } from './task/server-settings.ts';
 
 /** All that is wrong with an environment, one line each, naming the value. */
 export class EnvironmentError extends Error {
@@ -32,6 +33,22 @@ const STOP_TIMEOUT_MAX = 120;
 const DEREGISTRATION_DELAY_MAX = 3_600;
 const IDLE_TIMEOUT_MAX = 4_000;
 const DAY_RANGES = { backup: 35 };
+
+/** RDS for PostgreSQL: max_connections is DBInstanceClassMemory / 9531392, at most 5,000. */
+const BYTES_PER_CONNECTION = 9_531_392;
+/** The class's memory for Postgres is less than its nominal memory, and people and AWS itself need connections too. */
+const CONNECTIONS_SHARE = 0.8;
+
+/** Nominal GiB of a class of the families used here; undefined: not known. AWS: RDS instance types. */
+function memoryGb(instanceClass: string): number | undefined {
+  const [, family = '', size = ''] = /^db\.([a-z])[\da-z]*\.(\w+)$/.exec(instanceClass) ?? [];
+  const ofLarge = { t: 8, m: 8, r: 16 }[family];
+  if (ofLarge === undefined) return undefined;
+  const times = { micro: 1 / 8, small: 1 / 4, medium: 1 / 2, large: 1, xlarge: 2 }[size];
+  if (times !== undefined) return ofLarge * times;
+  const [, count] = /^(\d+)xlarge$/.exec(size) ?? [];
+  return count === undefined ? undefined : ofLarge * 2 * Number(count);
+}
 
 const milliseconds = (name: keyof typeof SETTINGS, { service }: Environment) =>
   Number(service.settings[name] ?? (SETTINGS[name] as { readonly default?: unknown }).default);
@@ -80,6 +97,18 @@ const DATA: readonly Rule[] = [
     isProtected &&
     !postgres.multiAz &&
     'postgres.multiAz is off: the loss of a zone would be the loss of the history’s server.',
+  ({ postgres, service }) => {
+    const gb = memoryGb(postgres.instanceClass);
+    if (gb === undefined) return undefined;
+    const pool = Number(service.settings.PG_POOL_MAX ?? SETTINGS.PG_POOL_MAX.default);
+    // A deployment runs twice the tasks for a while.
+    const wanted = 2 * service.maxTasks * pool;
+    const most = Math.floor(CONNECTIONS_SHARE * Math.min(5_000, (gb * 1_024 ** 3) / BYTES_PER_CONNECTION));
+    return (
+      wanted > most &&
+      `postgres.instanceClass ${postgres.instanceClass} has room for ${most} connections; ${service.maxTasks} tasks, twice that in a deployment, with PG_POOL_MAX ${pool} open ${wanted}. Choose a larger class, fewer tasks, or a smaller pool.`
+    );
+  },
   ({ postgres }) =>
     Number.parseInt(postgres.version, 10) < 14 &&
     `postgres.version is ${postgres.version}; the server needs 14 or later.`,
@@ -140,6 +169,10 @@ const SERVICE: readonly Rule[] = [
     const unknown = Object.keys(service.settings).filter((name) => !(name in SETTINGS));
     return unknown.length > 0 && `service.settings has names that the server does not know: ${unknown.join(', ')}.`;
   },
+  ({ service }) => {
+    const taken = Object.keys(service.settings).filter((name) => RESERVED_SETTINGS.includes(name));
+    return taken.length > 0 && `service.settings has names that the stacks set themselves: ${taken.join(', ')}.`;
+  },
   ({ service, protected: isProtected }) =>
     isProtected &&
     service.settings.DEMO_PAGE === 'true' &&
@@ -155,6 +188,13 @@ const DOMAIN: readonly Rule[] = [
     domain !== undefined &&
     !domain.host.endsWith(`.${domain.zone}`) &&
     `domain.host "${domain.host}" is not in domain.zone "${domain.zone}".`,
+  ({ domain, observability }) =>
+    domain === undefined &&
+    observability.grafana !== undefined &&
+    'observability.grafana needs a domain: a password must not cross the internet in the clear.',
+  ({ observability }) =>
+    observability.grafana?.cidrs.length === 0 &&
+    'observability.grafana.cidrs is empty: nobody could open it; leave grafana undefined instead.',
   ({ state, protected: isProtected }) =>
     isProtected &&
     state.backend === 's3' &&

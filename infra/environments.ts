@@ -236,7 +236,8 @@ const prod: Environment = {
     drainRate: 150,
     acceptRate: 1_000,
     wafRequestsPerAddress: 5_000,
-    settings: { LOG_LEVEL: 'info' },
+    // Eight Postgres connections each: with 40 tasks, and twice that in a deployment, the class's limit is near.
+    settings: { LOG_LEVEL: 'info', PG_POOL_MAX: '8' },
   },
   observability: { logDays: 365, onCallEmail: undefined, grafana: { cidrs: OFFICE }, probes: true, traceRatio: 0.01 },
   state: { backend: 'local' },

@@ -20,7 +20,7 @@ export interface Built {
 export const METRICS_PORT = 9_464;
 
 /** Names that only the stacks set: another value would contradict what they build. */
-export const RESERVED_SETTINGS = [
+export const RESERVED_SETTINGS: readonly string[] = [
   'HOST',
   'PORT',
   'METRICS_PORT',
@@ -41,7 +41,7 @@ export const RESERVED_SETTINGS = [
   'DEREGISTRATION_TARGET_GROUP_ARN',
   'OTEL_EXPORTER_OTLP_ENDPOINT',
   'TRACE_SAMPLE_RATIO',
-] as const;
+];
 
 /** Share of the task's memory for JavaScript objects; the rest is for socket buffers, code and the kernel. */
 const HEAP_SHARE = 0.6;

@@ -66,12 +66,35 @@ const WRONG: readonly [string, Changes, RegExp][] = [
   ],
   [
     'a stop that is longer than Fargate waits',
-    { service: { settings: { DRAIN_TIMEOUT_MS: '110000' } } },
+    { service: { settings: { ...prod.service.settings, DRAIN_TIMEOUT_MS: '110000' } } },
     /stop of 125 s; Fargate kills a task after 120 s/,
   ],
-  ['a setting that is none', { service: { settings: { LOGLEVEL: 'info' } } }, /the server does not know: LOGLEVEL/],
-  ['the demo page in prod', { service: { settings: { DEMO_PAGE: 'true' } } }, /the demo page is for development/],
-  ['no certificate', { domain: undefined as never }, /domain is missing: prod would have no certificate/],
+  [
+    'a setting that is none',
+    { service: { settings: { ...prod.service.settings, LOGLEVEL: 'info' } } },
+    /the server does not know: LOGLEVEL/,
+  ],
+  [
+    'a setting that the stacks set',
+    { service: { settings: { ...prod.service.settings, DATABASE_URL: 'postgres://elsewhere' } } },
+    /the stacks set themselves: DATABASE_URL/,
+  ],
+  [
+    'more tasks than Postgres has connections',
+    { service: { settings: {} } },
+    /db\.m7g\.large has room for 720 connections; 40 tasks, .* with PG_POOL_MAX 10 open 800/,
+  ],
+  ['a Grafana for nobody', { observability: { grafana: { cidrs: [] } } }, /observability\.grafana\.cidrs is empty/],
+  [
+    'the demo page in prod',
+    { service: { settings: { ...prod.service.settings, DEMO_PAGE: 'true' } } },
+    /the demo page is for development/,
+  ],
+  [
+    'no certificate',
+    { domain: undefined as never, observability: { grafana: undefined } },
+    /domain is missing: prod would have no certificate/,
+  ],
   [
     'a host outside of its zone',
     { domain: { zone: 'example.com', host: 'realtime.example.org' } },

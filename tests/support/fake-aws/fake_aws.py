@@ -249,6 +249,17 @@ def create_replication_group(self):
     return answer
 
 
+delete_plain_replication_group = cache.ElastiCacheResponse.delete_replication_group
+
+
+@operation(cache.ElastiCacheResponse)
+def delete_replication_group(self):
+    """moto leaves it "deleting" for ever."""
+    answer = delete_plain_replication_group(self)
+    del self.elasticache_backend.replication_groups[self._get_params()["ReplicationGroupId"]]
+    return answer
+
+
 def describe_cache_clusters(self, cache_cluster_id=None):
     members = {
         name: MemberCluster(name, group, REPLICATION_PARAMETERS[group.replication_group_id])

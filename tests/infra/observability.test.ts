@@ -1,0 +1,96 @@
+/** Rules, dashboards and the probe are wired by their place in the tree: what is there is deployed. */
+import { describe, expect, test } from '@jest/globals';
+import { parse } from 'yaml';
+import { ENVIRONMENT_NAMES, ENVIRONMENTS } from '../../infra/environments.ts';
+import { alertManagerDefinition } from '../../infra/observability/alert-manager.ts';
+import { dashboardFiles, ruleFiles } from '../../infra/observability/assets.ts';
+import { grafanaFiles } from '../../infra/observability/grafana-files.ts';
+import { scalingPolicy } from '../../infra/scaling/policy.ts';
+import { collectorConfig } from '../../infra/task/collector-config.ts';
+import { METRICS } from '../../server/telemetry/catalogue.ts';
+import { at, Synthesised } from '../support/infra/synthesised.ts';
+
+const prod = ENVIRONMENTS.prod;
+
+describe('rules', () => {
+  test('every file in dashboards/rules is a namespace of the workspace, with its text untouched', () => {
+    const files = ruleFiles();
+    expect(files.map(({ name }) => name)).toContain('watchdog');
+    const namespaces = new Synthesised(prod).all('aws_prometheus_rule_group_namespace');
+    expect(namespaces.map(({ config }) => config.name)).toEqual(files.map(({ name }) => name));
+    for (const { config } of namespaces) {
+      const { text = '' } = files.find(({ name }) => name === config.name) ?? {};
+      // Terraform's own escapes undone.
+      expect(String(config.data).replaceAll('$${', '${').replaceAll('%%{', '%{')).toBe(text);
+      expect(parse(text)).toHaveProperty('groups');
+    }
+  });
+
+  test('the alert manager calls the topic, pages sooner than tickets, and leaves the watchdog alone', () => {
+    const definition = parse(
+      alertManagerDefinition({ topicArn: 'arn:aws:sns:us-east-1:1:on-call', region: 'us-east-1', environment: 'prod' }),
+    );
+    const config = parse(definition.alertmanager_config);
+    expect(config.receivers[1].sns_configs[0].topic_arn).toBe('arn:aws:sns:us-east-1:1:on-call');
+    expect(config.route).toMatchObject({ receiver: 'on-call' });
+    expect(config.route.routes.map((route: { receiver: string }) => route.receiver)).toEqual(['on-call', 'nobody']);
+    expect(config.receivers.map((receiver: { name: string }) => receiver.name)).toEqual(['nobody', 'on-call']);
+    expect(definition.template_files.default_template).toContain('define "holdfast.subject"');
+  });
+});
+
+test('Grafana gets the data source that the dashboards name, and every dashboard', () => {
+  const dashboards = [...dashboardFiles(), { name: 'overview', text: '{"uid":"overview"}' }];
+  const files = grafanaFiles({ region: 'eu-west-1', prometheusEndpoint: 'https://aps/workspaces/ws-1/', dashboards });
+  expect(JSON.parse(files['datasources/prometheus.yaml'] ?? '').datasources).toMatchObject([
+    { uid: 'prometheus', url: 'https://aps/workspaces/ws-1/', jsonData: { sigV4Region: 'eu-west-1' } },
+  ]);
+  for (const { name, text } of dashboards) expect(files[`dashboards/${name}.json`]).toBe(text);
+});
+
+describe('the collector', () => {
+  const config = JSON.parse(
+    collectorConfig({
+      region: 'us-east-1',
+      environment: 'prod',
+      prometheusEndpoint: 'https://aps/workspaces/ws-1/',
+      job: 'holdfast',
+      scaling: { metric: scalingPolicy(prod).metric, logGroup: '/metric' },
+      metricsPort: 9_464,
+      memoryMb: 256,
+    }),
+  );
+
+  test('has every part that its pipelines name, and none that they do not', () => {
+    const pipelines = Object.values(config.service.pipelines) as Record<string, string[]>[];
+    for (const part of ['receivers', 'processors', 'exporters']) {
+      const used = new Set(pipelines.flatMap((pipeline) => pipeline[part] ?? []));
+      expect([...used].sort()).toEqual(Object.keys(config[part]).sort());
+    }
+    expect(config.service.extensions.sort()).toEqual(Object.keys(config.extensions).sort());
+  });
+
+  test('sends CloudWatch the metric that autoscaling follows, under its dimensions, and that the server has', () => {
+    const { name, dimensions } = scalingPolicy(prod).metric;
+    const [declaration] = config.exporters.awsemf.metric_declarations;
+    expect(declaration.dimensions).toEqual([Object.keys(dimensions)]);
+    expect(name).toMatch(new RegExp(declaration.metric_name_selectors[0]));
+    expect(config.receivers['prometheus/scaling'].config.scrape_configs[0].static_configs[0].labels).toEqual(
+      dimensions,
+    );
+    expect(Object.keys(METRICS).map((metric) => metric.replaceAll('.', '_'))).toContain(name);
+  });
+});
+
+test.each([...ENVIRONMENT_NAMES])('%s: alarms have names, thresholds and descriptions of their own', (name) => {
+  const alarms = new Synthesised(ENVIRONMENTS[name]).all('aws_cloudwatch_metric_alarm');
+  const names = alarms.map(({ config }) => config.alarm_name);
+  expect(new Set(names).size).toBe(names.length);
+  for (const { config } of alarms) {
+    expect(String(config.alarm_description).length).toBeGreaterThan(40);
+    expect(at(config, 'treat_missing_data')).toMatch(/^(breaching|notBreaching)$/);
+  }
+  // Silence is the fault where a metric tells that something is alive.
+  const silent = alarms.filter(({ config }) => config.treat_missing_data === 'breaching').map(({ path }) => path);
+  expect(silent).toEqual(['alarms/ScalingMetricMissing', 'alarms/TooFewNodes']);
+});

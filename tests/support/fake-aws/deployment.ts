@@ -1,0 +1,111 @@
+/** `cdktf deploy` and `cdktf destroy` as a person runs them, in a directory of their own, against a fake AWS. */
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { createWriteStream, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { EnvironmentName } from '../../../infra/environments.ts';
+import { removeTemporary, temporaryDirectory } from '../../../infra/local/guard.ts';
+import type { FakeAws } from './fake-aws.ts';
+
+const ROOT = join(import.meta.dirname, '..', '..', '..');
+export const STACKS = ['network', 'data', 'service', 'observability'] as const;
+
+export interface CommandResult {
+  readonly code: number;
+  readonly output: string;
+}
+
+export class Deployment {
+  readonly environment: EnvironmentName;
+  private readonly aws: FakeAws;
+  /** Holds cdktf.json, cdktf.out and the state. */
+  private readonly directory: string;
+  private runs = 0;
+
+  constructor(aws: FakeAws, environment: EnvironmentName) {
+    this.aws = aws;
+    this.environment = environment;
+    this.directory = temporaryDirectory(`deploy-${environment}`);
+    this.use('infra/main.ts');
+  }
+
+  /** The app that the next command synthesises, relative to the repository. */
+  use(app: string): void {
+    const { app: _, ...config } = JSON.parse(readFileSync(join(ROOT, 'cdktf.json'), 'utf8'));
+    const tsx = fileURLToPath(import.meta.resolve('tsx'));
+    const command = `node --import ${tsx} ${join(ROOT, app)}`;
+    writeFileSync(join(this.directory, 'cdktf.json'), JSON.stringify({ ...config, app: command }));
+  }
+
+  deploy(): Promise<CommandResult> {
+    return this.cdktf('deploy', '*', '--auto-approve', '--skip-provider-lock');
+  }
+
+  /** The stacks in the order of their need of each other is cdktf's business. */
+  destroy(...stacks: (typeof STACKS)[number][]): Promise<CommandResult> {
+    const names = stacks.length > 0 ? stacks.map((stack) => this.stackName(stack)) : ['*'];
+    return this.cdktf('destroy', ...names, '--auto-approve', '--skip-provider-lock');
+  }
+
+  /** Terraform's own plan of a deployed stack. Exit code 0: no changes, 2: changes. */
+  plan(stack: (typeof STACKS)[number]): Promise<CommandResult> {
+    return this.run(
+      'terraform',
+      ['plan', '-detailed-exitcode', '-no-color', '-input=false'],
+      this.stackDirectory(stack),
+    );
+  }
+
+  async outputs(stack: (typeof STACKS)[number]): Promise<Record<string, { readonly value: unknown }>> {
+    const { output } = await this.run('terraform', ['output', '-json'], this.stackDirectory(stack));
+    return JSON.parse(output);
+  }
+
+  /** The state of a stack, as it lies on the disk. */
+  state(stack: (typeof STACKS)[number]): string {
+    return readFileSync(join(this.directory, `terraform.${this.stackName(stack)}.tfstate`), 'utf8');
+  }
+
+  remove(): void {
+    removeTemporary(this.directory);
+  }
+
+  private stackName(stack: string): string {
+    return `holdfast-${this.environment}-${stack}`;
+  }
+
+  private stackDirectory(stack: string): string {
+    return join(this.directory, 'cdktf.out', 'stacks', this.stackName(stack));
+  }
+
+  private cdktf(...args: string[]): Promise<CommandResult> {
+    return this.run(join(ROOT, 'node_modules', '.bin', 'cdktf'), args, this.directory);
+  }
+
+  private async run(command: string, args: readonly string[], cwd: string): Promise<CommandResult> {
+    this.runs += 1;
+    const file = join(this.directory, `run-${this.runs}.log`);
+    const log = createWriteStream(file);
+    const child = spawn(command, args, {
+      cwd,
+      stdio: ['ignore', 'pipe', 'pipe'],
+      env: {
+        ...process.env,
+        ...this.aws.env,
+        HOLDFAST_ENVIRONMENT: this.environment,
+        HOLDFAST_IMAGE_TAG: '1.2.3',
+        // No questions, no colours, no calls home.
+        CI: 'true',
+        NO_COLOR: '1',
+        CHECKPOINT_DISABLE: '1',
+      },
+    });
+    child.stdout.pipe(log, { end: false });
+    child.stderr.pipe(log, { end: false });
+    const [code] = (await once(child, 'close')) as [number | null];
+    log.end();
+    await once(log, 'close');
+    return { code: code ?? -1, output: readFileSync(file, 'utf8') };
+  }
+}
