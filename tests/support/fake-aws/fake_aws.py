@@ -9,6 +9,7 @@ tags of scalable targets; alert manager definitions of managed Prometheus. Nothi
 import base64
 import json
 import time
+import uuid
 from collections import defaultdict
 from urllib.parse import unquote
 
@@ -286,6 +287,8 @@ create_plain_database = rds.RDSBackend.create_db_instance
 
 def create_db_instance(self, db_kwargs):
     database = create_plain_database(self, db_kwargs)
+    # The provider looks for instances by this; moto gives them all the same.
+    database.dbi_resource_id = f"db-{uuid.uuid4().hex[:26].upper()}"
     database.engine_lifecycle_support = db_kwargs.get("engine_lifecycle_support")
     database.monitoring_interval = db_kwargs.get("monitoring_interval", 0)
     database.monitoring_role_arn = db_kwargs.get("monitoring_role_arn")
