@@ -1,7 +1,8 @@
 /** What every stack of an environment has: its name, the AWS provider with the tags, where its state is kept. */
 import { AwsProvider } from '@cdktf/provider-aws/lib/provider/index.js';
-import { S3Backend, TerraformOutput, TerraformStack } from 'cdktf';
+import { Aspects, S3Backend, TerraformOutput, TerraformStack } from 'cdktf';
 import type { Construct } from 'constructs';
+import { KeepWhatLasts } from '../aspects/keep-what-lasts.ts';
 import { nameOf } from '../constructs/names.ts';
 import type { Environment } from '../environments.ts';
 
@@ -17,6 +18,7 @@ export class EnvironmentStack extends TerraformStack {
       region: environment.region,
       defaultTags: [{ tags: { ...environment.tags, Environment: environment.name, Stack: name, ManagedBy: 'cdktf' } }],
     });
+    if (environment.protected) Aspects.of(this).add(new KeepWhatLasts());
     this.keepState(environment, name);
   }
 

@@ -9,6 +9,7 @@ import { dirname, join } from 'node:path';
 import Table from 'cli-table3';
 import { Command } from 'commander';
 import { PLANTED_BUGS, type PlantedBug } from './bugs.ts';
+import { INFRA_BUGS } from './infra-bugs.ts';
 
 const ROOT = join(import.meta.dirname, '..', '..');
 const JEST = 'node_modules/jest/bin/jest.js';
@@ -75,7 +76,9 @@ async function tryOut(directory: string, bug: PlantedBug): Promise<Verdict> {
 }
 
 async function plantAll(filter: string | undefined, json: boolean): Promise<void> {
-  const bugs = PLANTED_BUGS.filter(({ part, bug }) => !filter || `${part}: ${bug}`.includes(filter));
+  const bugs = [...PLANTED_BUGS, ...INFRA_BUGS].filter(
+    ({ part, bug }) => !filter || `${part}: ${bug}`.includes(filter),
+  );
   const directory = copySources();
   const verdicts: Verdict[] = [];
   try {
