@@ -34,6 +34,13 @@ const secret = makeValidator((input) => {
   return input;
 });
 
+const arn = (service: string) =>
+  makeValidator((input) => {
+    if (input !== '' && !new RegExp(`^arn:aws[a-z-]*:${service}:[a-z0-9-]+:\\d{12}:\\S+$`).test(input))
+      throw new TypeError(`must be an ARN of ${service}, is "${input}"`);
+    return input;
+  });
+
 const list = makeExactValidator<string[]>((input) =>
   String(input)
     .split(',')
@@ -75,6 +82,14 @@ export const SETTINGS = {
     'postgres:',
     'postgresql:',
   )({ desc: 'PostgreSQL, the history. Required. Use sslmode=verify-full outside one machine.' }),
+  DATABASE_SECRET_ARN: arn('secretsmanager')({
+    default: '',
+    desc: 'Secret in AWS Secrets Manager with the password, as RDS keeps and changes it; read for each new connection. Empty: the password is in DATABASE_URL.',
+  }),
+  DATABASE_CA: str({
+    default: '',
+    desc: 'Certificates that the server’s must lead to: a PEM file, or aws-rds for Amazon’s. Empty: those that the system knows.',
+  }),
   PG_POOL_MAX: integer(
     2,
     500,
@@ -136,6 +151,11 @@ export const SETTINGS = {
     default: '',
     desc: 'Redis, the backplane. Empty: none; nodes then find each other’s messages by reading the history.',
   }),
+  REDIS_IAM_USER: str({
+    default: '',
+    desc: 'User in ElastiCache to log in as with the role of this task (IAM). Empty: user and password are in REDIS_URL.',
+  }),
+  REDIS_IAM_CACHE: str({ default: '', desc: 'Id of the replication group for that login.' }),
   REDIS_PREFIX: str({
     default: 'holdfast:',
     desc: 'Prefix of every Redis key and channel, so that deployments can share a server.',
@@ -252,6 +272,7 @@ export const SETTINGS = {
     default: 10_000,
     desc: 'Time between looks at the target’s state. AWS allows an account 10 such calls per second.',
   }),
+  AWS_REGION: str({ default: '', desc: 'Set by ECS: the region, for REDIS_IAM_USER.' }),
   AWS_ENDPOINT_URL: serverUrl('http:', 'https:')({ default: '', desc: 'In place of the endpoint of AWS, for tests.' }),
   ECS_CONTAINER_METADATA_URI_V4: serverUrl('http:')({
     default: '',
@@ -315,6 +336,12 @@ function crossChecks(config: {
   readonly AUTH_JWKS_URL: string;
   readonly AUTH_TICKET_SECRET: string;
   readonly DATABASE_URL: string;
+  readonly DATABASE_SECRET_ARN: string;
+  readonly DATABASE_CA: string;
+  readonly REDIS_URL: string;
+  readonly REDIS_IAM_USER: string;
+  readonly REDIS_IAM_CACHE: string;
+  readonly AWS_REGION: string;
   readonly HISTORY_LANES: number;
   readonly PG_POOL_MAX: number;
   readonly HEARTBEAT_INTERVAL_MS: number;
@@ -341,5 +368,45 @@ function crossChecks(config: {
     problems.push(
       'REDIS_CANARY_TIMEOUT_MS must be at least twice REDIS_CANARY_INTERVAL_MS: one late answer is no outage.',
     );
+  return [...problems, ...postgresLoginProblems(config), ...redisLoginProblems(config)];
+}
+
+function postgresLoginProblems(config: {
+  readonly DATABASE_URL: string;
+  readonly DATABASE_SECRET_ARN: string;
+  readonly DATABASE_CA: string;
+}): string[] {
+  const { DATABASE_URL, DATABASE_SECRET_ARN, DATABASE_CA } = config;
+  if (DATABASE_URL === '' || (DATABASE_SECRET_ARN === '' && DATABASE_CA === '')) return [];
+  const { password, searchParams } = new URL(DATABASE_URL);
+  const problems: string[] = [];
+  const others = [...searchParams.keys()].filter((name) => name !== 'sslmode');
+  if (others.length > 0)
+    problems.push(
+      `DATABASE_URL has ${others.join(', ')}; with DATABASE_SECRET_ARN or DATABASE_CA it may have sslmode only.`,
+    );
+  if (DATABASE_SECRET_ARN !== '' && password !== '')
+    problems.push('DATABASE_URL has a password, and DATABASE_SECRET_ARN names another; keep one.');
+  if (DATABASE_CA !== '' && searchParams.get('sslmode') !== 'verify-full')
+    problems.push('DATABASE_CA asks for a verified server; DATABASE_URL must then say sslmode=verify-full.');
+  return problems;
+}
+
+function redisLoginProblems(config: {
+  readonly REDIS_URL: string;
+  readonly REDIS_IAM_USER: string;
+  readonly REDIS_IAM_CACHE: string;
+  readonly AWS_REGION: string;
+}): string[] {
+  const { REDIS_URL, REDIS_IAM_USER, REDIS_IAM_CACHE, AWS_REGION } = config;
+  if (REDIS_IAM_USER === '' && REDIS_IAM_CACHE === '') return [];
+  const problems: string[] = [];
+  if (REDIS_IAM_USER === '' || REDIS_IAM_CACHE === '')
+    problems.push('REDIS_IAM_USER and REDIS_IAM_CACHE must be set together.');
+  if (!REDIS_URL.startsWith('rediss://'))
+    problems.push('REDIS_IAM_USER needs TLS: REDIS_URL must begin with rediss://.');
+  else if (new URL(REDIS_URL).password !== '')
+    problems.push('REDIS_URL has a password, and REDIS_IAM_USER logs in without one; keep one.');
+  if (AWS_REGION === '') problems.push('AWS_REGION must be set together with REDIS_IAM_USER.');
   return problems;
 }

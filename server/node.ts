@@ -4,6 +4,10 @@ import { type Authenticator, createAuthenticator } from './auth/authenticator.ts
 import { deriveTicketSecret, Tickets } from './auth/tickets.ts';
 import { cacheVerified } from './auth/token-cache.ts';
 import { createTokenVerifier } from './auth/tokens.ts';
+import { CacheLogin } from './aws/cache-login.ts';
+import { type Credentials, createCredentials } from './aws/credentials.ts';
+import { createRotatingPassword } from './aws/rotating-password.ts';
+import { createSecret } from './aws/secret.ts';
 import { createNoBackplane, NO_PRESENCE_STORE } from './backplane/none.ts';
 import { RedisBackplane } from './backplane/redis.ts';
 import { createRedis } from './backplane/redis-connection.ts';
@@ -14,7 +18,9 @@ import { startDeregistrationWatch } from './deregistration/start.ts';
 import type { Watch } from './deregistration/watch.ts';
 import { Gateway } from './gateway/gateway.ts';
 import type { SessionContext } from './gateway/session.ts';
+import { loadCertificates } from './history/certificates.ts';
 import { PgHistory } from './history/history.ts';
+import type { PostgresLogin } from './history/pool.ts';
 import { prepareHistory } from './history/prepare.ts';
 import { createHttpApp } from './http/app.ts';
 import type { Readiness } from './http/health.ts';
@@ -48,8 +54,10 @@ type OnError = (message: string, error: unknown) => void;
  */
 export async function startNode(config: Config, nodeId: string, log: Logger): Promise<RunningNode> {
   const onError = createErrorLog(log);
+  const credentials = createAwsCredentials(config);
+  const login = await createPostgresLogin(config, credentials, onError);
   await prepareHistory({
-    url: config.DATABASE_URL,
+    login,
     timeoutMs: config.START_TIMEOUT_MS,
     partitionDaysAhead: config.HISTORY_PARTITION_DAYS_AHEAD,
     log: (message) => log.info(message),
@@ -63,8 +71,9 @@ export async function startNode(config: Config, nodeId: string, log: Logger): Pr
     sampleRatio: config.TRACE_SAMPLE_RATIO,
   });
   const { metrics } = telemetry;
-  const history = createHistory(config, metrics, log, onError);
-  const shared = createShared(config, nodeId, metrics, onError);
+  const history = createHistory(config, login, metrics, log, onError);
+  const cacheLogin = await createCacheLogin(config, credentials, onError);
+  const shared = createShared(config, nodeId, cacheLogin, metrics, onError);
   const hub = createHub(config, history, shared, metrics, onError);
   history.onCommitted = (committed) => hub.committed(committed);
   history.onRestored = () => hub.historyRestored();
@@ -91,7 +100,7 @@ export async function startNode(config: Config, nodeId: string, log: Logger): Pr
   gateway.attach(app.server);
   const port = await listen(app, config);
 
-  const watch = watchTarget(config, gateway, log, onError);
+  const watch = watchTarget(config, credentials, gateway, log, onError);
 
   const stop = async () => {
     watch?.stop();
@@ -99,6 +108,7 @@ export async function startNode(config: Config, nodeId: string, log: Logger): Pr
     gateway.stop();
     await app.close();
     hub.stop();
+    cacheLogin?.stop();
     await shared.backplane.close();
     await history.close();
     await telemetry.stop();
@@ -115,9 +125,68 @@ async function listen(app: FastifyInstance, config: Config): Promise<number> {
   return typeof address === 'object' && address ? address.port : config.PORT;
 }
 
-function createHistory(config: Config, metrics: Metrics, log: Logger, onError: OnError): PgHistory {
+type AwsCredentials = () => Promise<Credentials>;
+
+/** Those of the task's role, for all that asks AWS; undefined: nothing does. */
+function createAwsCredentials(config: Config): AwsCredentials | undefined {
+  if (!config.DATABASE_SECRET_ARN && !config.REDIS_IAM_USER && !config.DEREGISTRATION_TARGET_GROUP_ARN)
+    return undefined;
+  return createCredentials({
+    accessKeyId: config.AWS_ACCESS_KEY_ID,
+    secretAccessKey: config.AWS_SECRET_ACCESS_KEY,
+    sessionToken: config.AWS_SESSION_TOKEN,
+    containerCredentialsRelativeUri: config.AWS_CONTAINER_CREDENTIALS_RELATIVE_URI,
+    containerCredentialsFullUri: config.AWS_CONTAINER_CREDENTIALS_FULL_URI,
+    containerAuthorizationToken: config.AWS_CONTAINER_AUTHORIZATION_TOKEN,
+    timeoutMs: AWS_TIMEOUT_MS,
+  });
+}
+
+/** Longest wait for AWS, milliseconds: what waits for it (a connection, a look at the target) is tried again. */
+const AWS_TIMEOUT_MS = 3_000;
+
+async function createPostgresLogin(
+  config: Config,
+  credentials: AwsCredentials | undefined,
+  onError: OnError,
+): Promise<PostgresLogin> {
+  const ca = await loadCertificates(config.DATABASE_CA);
+  const url = config.DATABASE_URL;
+  if (!config.DATABASE_SECRET_ARN || !credentials) return { url, ca };
+  const read = createSecret({
+    arn: config.DATABASE_SECRET_ARN,
+    credentials,
+    endpoint: config.AWS_ENDPOINT_URL,
+    timeoutMs: AWS_TIMEOUT_MS,
+  });
+  const onStale = (error: unknown) => onError('The database’s secret (DATABASE_SECRET_ARN) could not be read.', error);
+  return { url, ca, password: createRotatingPassword({ read, onStale }) };
+}
+
+async function createCacheLogin(
+  config: Config,
+  credentials: AwsCredentials | undefined,
+  onError: OnError,
+): Promise<CacheLogin | undefined> {
+  if (!config.REDIS_IAM_USER || !credentials) return undefined;
+  return CacheLogin.start({
+    cache: config.REDIS_IAM_CACHE,
+    user: config.REDIS_IAM_USER,
+    region: config.AWS_REGION,
+    credentials,
+    onError: (error) => onError('No new login for Redis (REDIS_IAM_USER) could be made.', error),
+  });
+}
+
+function createHistory(
+  config: Config,
+  login: PostgresLogin,
+  metrics: Metrics,
+  log: Logger,
+  onError: OnError,
+): PgHistory {
   return new PgHistory({
-    url: config.DATABASE_URL,
+    login,
     poolMax: config.PG_POOL_MAX,
     connectTimeoutMs: config.PG_CONNECT_TIMEOUT_MS,
     statementTimeoutMs: config.PG_STATEMENT_TIMEOUT_MS,
@@ -133,7 +202,13 @@ function createHistory(config: Config, metrics: Metrics, log: Logger, onError: O
   });
 }
 
-function createShared(config: Config, nodeId: string, metrics: Metrics, onError: OnError): Shared {
+function createShared(
+  config: Config,
+  nodeId: string,
+  login: CacheLogin | undefined,
+  metrics: Metrics,
+  onError: OnError,
+): Shared {
   if (!config.REDIS_URL) {
     const backplane = createNoBackplane();
     metrics.observe('holdfast.backplane.up', () => 0);
@@ -144,6 +219,7 @@ function createShared(config: Config, nodeId: string, metrics: Metrics, onError:
       url: config.REDIS_URL,
       timeoutMs: config.REDIS_TIMEOUT_MS,
       name: `holdfast-${name}-${nodeId}`,
+      login,
       onError: (error) => onError(`Redis (${name}) is not reachable.`, error),
     });
   const commands = connect('commands');
@@ -235,8 +311,14 @@ function createGateway(config: Config, log: Logger, parts: GatewayParts): Gatewa
 }
 
 /** A node that its load balancer takes out of service drains at once; it exits when it is told to (SIGTERM). */
-function watchTarget(config: Config, gateway: Gateway, log: Logger, onError: OnError): Watch | undefined {
-  if (!config.DEREGISTRATION_TARGET_GROUP_ARN) return undefined;
+function watchTarget(
+  config: Config,
+  credentials: AwsCredentials | undefined,
+  gateway: Gateway,
+  log: Logger,
+  onError: OnError,
+): Watch | undefined {
+  if (!config.DEREGISTRATION_TARGET_GROUP_ARN || !credentials) return undefined;
   return startDeregistrationWatch({
     targetGroupArn: config.DEREGISTRATION_TARGET_GROUP_ARN,
     port: config.PORT,
@@ -244,14 +326,7 @@ function watchTarget(config: Config, gateway: Gateway, log: Logger, onError: OnE
     timeoutMs: config.DEREGISTRATION_POLL_MS,
     metadataUri: config.ECS_CONTAINER_METADATA_URI_V4,
     endpoint: config.AWS_ENDPOINT_URL,
-    credentials: {
-      accessKeyId: config.AWS_ACCESS_KEY_ID,
-      secretAccessKey: config.AWS_SECRET_ACCESS_KEY,
-      sessionToken: config.AWS_SESSION_TOKEN,
-      containerCredentialsRelativeUri: config.AWS_CONTAINER_CREDENTIALS_RELATIVE_URI,
-      containerCredentialsFullUri: config.AWS_CONTAINER_CREDENTIALS_FULL_URI,
-      containerAuthorizationToken: config.AWS_CONTAINER_AUTHORIZATION_TOKEN,
-    },
+    credentials,
     onChange: (state) => log.info({ state }, 'State of this target.'),
     onDeregistered: (state) => {
       log.info({ state }, 'This target has been deregistered: draining.');

@@ -6,7 +6,15 @@ export interface RedisOptions {
   /** Longest wait for a connection or a reply, milliseconds. */
   readonly timeoutMs: number;
   readonly name: string;
+  /** A password that changes, in place of the one in the URL: each new connection logs in with the latest. */
+  readonly login?: RedisLogin | undefined;
   readonly onError: (error: Error) => void;
+}
+
+export interface RedisLogin {
+  readonly username: string;
+  /** Calls `use` with the password of now, and with each new one. */
+  subscribe(use: (password: string) => void): void;
 }
 
 const RECONNECT_MAX_MS = 2_000;
@@ -34,6 +42,12 @@ export function createRedis(options: RedisOptions): Redis {
     reconnectOnError: (error) => error.message.startsWith('READONLY'),
     keepAlive: 10_000,
     retryStrategy: reconnectDelay,
+  });
+  const { login } = options;
+  if (login) redis.options.username = login.username;
+  // Read by ioredis at each connect.
+  login?.subscribe((password) => {
+    redis.options.password = password;
   });
   redis.on('error', options.onError);
   return redis;

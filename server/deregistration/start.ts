@@ -1,5 +1,5 @@
 /** Puts the watch together from plain values: who am I, who vouches for me, how is my target. Reads no environment. */
-import { type CredentialOptions, createCredentials } from './credentials.ts';
+import type { Credentials } from '../aws/credentials.ts';
 import { createTargetHealth } from './target-health.ts';
 import { createTaskAddress } from './task-address.ts';
 import { type Watch, type WatchOptions, watchDeregistration } from './watch.ts';
@@ -13,7 +13,7 @@ export interface DeregistrationOptions extends Pick<WatchOptions, 'onDeregistere
   readonly timeoutMs: number;
   /** `ECS_CONTAINER_METADATA_URI_V4`. */
   readonly metadataUri: string;
-  readonly credentials: Omit<CredentialOptions, 'timeoutMs'>;
+  readonly credentials: () => Promise<Credentials>;
   /** `AWS_ENDPOINT_URL`; empty: AWS itself. */
   readonly endpoint: string;
 }
@@ -27,7 +27,7 @@ export function startDeregistrationWatch(options: DeregistrationOptions): Watch 
     endpoint,
     timeoutMs,
     address: createTaskAddress({ metadataUri, timeoutMs }),
-    credentials: createCredentials({ ...credentials, timeoutMs }),
+    credentials,
   });
   return watchDeregistration({ ...watch, state });
 }

@@ -8,7 +8,7 @@
  * per region (bursts to 40), all its callers together.
  */
 import { AwsClient } from 'aws4fetch';
-import type { Credentials } from './credentials.ts';
+import type { Credentials } from '../aws/credentials.ts';
 import { AWS_STATES, type TargetState } from './watch.ts';
 
 export interface TargetHealthOptions {

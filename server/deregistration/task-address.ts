@@ -3,7 +3,7 @@
  * the only one of Fargate). Asks the task metadata endpoint, version 4; knows no other platform.
  */
 import { isIPv4 } from 'node:net';
-import { fetchJson } from './fetch-json.ts';
+import { fetchJson } from '../aws/fetch-json.ts';
 
 export interface TaskAddressOptions {
   /** `ECS_CONTAINER_METADATA_URI_V4` of the environment. */

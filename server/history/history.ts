@@ -4,13 +4,13 @@ import { recordCommit } from '../telemetry/tracing.ts';
 import { appendBatch } from './append.ts';
 import { Lane } from './lane.ts';
 import { Outage } from './outage.ts';
-import { Database, historyAway, historyError, isOutage } from './pool.ts';
+import { Database, historyAway, historyError, isOutage, type PostgresLogin } from './pool.ts';
 import { probeWritable, readPage, readTops, readTopsSince } from './read.ts';
 import type { Appended, Committed, History, NewMessage, Page, PageQuery, RecentTops, Tops } from './types.ts';
 import { ensurePartitions, startUpkeep, type Upkeep } from './upkeep.ts';
 
 export interface HistoryOptions {
-  readonly url: string;
+  readonly login: PostgresLogin;
   readonly poolMax: number;
   readonly connectTimeoutMs: number;
   readonly statementTimeoutMs: number;
@@ -59,6 +59,7 @@ export class PgHistory implements History {
         this.reads.replace();
       },
       onEnd: () => this.restored(),
+      onProbeFailed: (error) => options.onError('Postgres is away.', error),
     });
     this.lanes = Array.from({ length: options.lanes }, () => this.createLane());
     options.metrics.observe('holdfast.history.queue', () => this.queued);
@@ -74,10 +75,10 @@ export class PgHistory implements History {
   /** Opens the connections to Postgres, and begins the upkeep. */
   async start(): Promise<void> {
     await this.warm();
-    const { url, connectTimeoutMs, upkeepIntervalMs, partitionDaysAhead, retentionDays, metrics } = this.options;
+    const { login, connectTimeoutMs, upkeepIntervalMs, partitionDaysAhead, retentionDays, metrics } = this.options;
     this.upkeep = startUpkeep({
       database: this.reads,
-      connection: { url, connectTimeoutMs },
+      connection: { ...login, connectTimeoutMs },
       intervalMs: upkeepIntervalMs,
       daysAhead: partitionDaysAhead,
       retentionDays,
@@ -137,12 +138,12 @@ export class PgHistory implements History {
   }
 
   private connect(max: number): Database {
-    const { url, connectTimeoutMs, statementTimeoutMs, onError } = this.options;
+    const { login, connectTimeoutMs, statementTimeoutMs, onError } = this.options;
     const onIdleError = (error: Error) => {
       onError('An idle Postgres connection broke.', error);
       void this.suspect();
     };
-    return new Database({ url, max, connectTimeoutMs, statementTimeoutMs, onIdleError });
+    return new Database({ ...login, max, connectTimeoutMs, statementTimeoutMs, onIdleError });
   }
 
   private async warm(): Promise<void> {

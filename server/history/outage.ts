@@ -9,6 +9,8 @@ export interface OutageOptions {
   readonly retryMs: number;
   readonly onBegin: () => void;
   readonly onEnd: () => void;
+  /** Why a probe failed: the reason may become another one meanwhile, such as a password that has changed. */
+  readonly onProbeFailed: (error: unknown) => void;
 }
 
 export class Outage {
@@ -44,9 +46,9 @@ export class Outage {
       if (this.stopped) return;
       this.on = false;
       this.options.onEnd();
-    } catch {
-      // What began the outage was reported; that it goes on is what this object is asked for.
+    } catch (error) {
       if (this.stopped) return;
+      this.options.onProbeFailed(error);
       const delay = this.options.retryMs * (0.5 + Math.random());
       this.timer = setTimeout(() => void this.look(), delay);
       this.timer.unref();

@@ -2,8 +2,16 @@
 import pg from 'pg';
 import { AppError } from '../errors.ts';
 
-export interface PoolOptions {
+/** Where Postgres is, and how it knows us and we know it. */
+export interface PostgresLogin {
   readonly url: string;
+  /** Asked for by each new connection, in place of a password in the URL. */
+  readonly password?: (() => Promise<string>) | undefined;
+  /** Certificates, PEM, that the server's must lead to; its name is checked too. Default: as the URL's sslmode says. */
+  readonly ca?: readonly string[] | undefined;
+}
+
+export interface PoolOptions extends PostgresLogin {
   readonly max: number;
   readonly connectTimeoutMs: number;
   /** 0: none. */
@@ -19,7 +27,7 @@ export type Queryable = Pick<pg.Pool, 'query'>;
 
 export function createPool(options: PoolOptions): Pool {
   const pool = new pg.Pool({
-    connectionString: options.url,
+    ...connectionTo(options),
     max: options.max,
     connectionTimeoutMillis: options.connectTimeoutMs,
     ...(options.statementTimeoutMs > 0 && {
@@ -41,6 +49,23 @@ export function createPool(options: PoolOptions): Pool {
   pool.on('connect', (client) => client.on('error', () => {}));
   return pool;
 }
+
+/** pg lets the URL win over everything beside it, so with a password or certificates of their own it is taken apart. */
+function connectionTo({ url, password, ca }: PostgresLogin): pg.PoolConfig {
+  if (!password && !ca) return { connectionString: url };
+  const { hostname, port, username, password: inUrl, pathname, searchParams } = new URL(url);
+  return {
+    host: decodeURIComponent(hostname).replace(/^\[|\]$/g, ''),
+    port: Number(port || 5_432),
+    user: decodeURIComponent(username),
+    database: decodeURIComponent(pathname.slice(1)),
+    password: password ?? decodeURIComponent(inUrl),
+    ssl: ca || VERIFYING_MODES.has(searchParams.get('sslmode') ?? '') ? { ...(ca && { ca: [...ca] }) } : false,
+  };
+}
+
+/** With these, pg checks the server's certificate. */
+export const VERIFYING_MODES: ReadonlySet<string> = new Set(['require', 'verify-ca', 'verify-full']);
 
 /** Longest wait for connections to close, milliseconds; those to a server that is gone never do. */
 const CLOSE_TIMEOUT_MS = 2_000;
@@ -93,22 +118,31 @@ export class Database implements Queryable {
  */
 const TEMPORARY_CLASSES = new Set(['08', '40', '53', '55', '57', '58']);
 
+/** The password was refused: it has just been changed, here or there. */
+const INVALID_PASSWORD = '28P01';
+
 /** Node's and pg's errors of a connection that broke or never came up have no SQLSTATE. */
 function isTemporary(error: unknown): boolean {
   const code = (error as { code?: unknown }).code;
   if (typeof code !== 'string' || !/^[0-9A-Z]{5}$/.test(code)) return true;
   // 25006: read-only, as seen while a failover is under way.
-  return TEMPORARY_CLASSES.has(code.slice(0, 2)) || code === '25006';
+  return TEMPORARY_CLASSES.has(code.slice(0, 2)) || code === '25006' || code === INVALID_PASSWORD;
 }
 
 /**
  * Whether the error says that the server is not there, or not as a primary: no SQLSTATE (the connection broke or timed
- * out), class 08, a shutdown (57P01 to 57P03), read-only (25006).
+ * out), class 08, a shutdown (57P01 to 57P03), read-only (25006), or that we no longer have the password (28P01).
  */
 export function isOutage(error: unknown): boolean {
   if (error instanceof AppError) return false;
   const code = String((error as { code?: unknown }).code ?? '');
-  return !/^[0-9A-Z]{5}$/.test(code) || code.startsWith('08') || code.startsWith('57P') || code === '25006';
+  if (!/^[0-9A-Z]{5}$/.test(code)) return true;
+  return code.startsWith('08') || code.startsWith('57P') || code === '25006' || code === INVALID_PASSWORD;
+}
+
+/** Whether the login failed, which nothing but another password heals. */
+export function isRefusedLogin(error: unknown): boolean {
+  return String((error as { code?: unknown }).code ?? '').startsWith('28');
 }
 
 /** A failed statement as the caller sees it: `unavailable` when a retry can help, else `internal`. */

@@ -1,11 +1,11 @@
 /** What a node does with Postgres before it serves: wait until it answers, migrate, make partitions. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { migrate } from './migrate.ts';
-import { createPool, historyError, type Pool } from './pool.ts';
+import { createPool, historyError, isRefusedLogin, type Pool, type PostgresLogin } from './pool.ts';
 import { ensurePartitions } from './upkeep.ts';
 
 export interface PrepareOptions {
-  readonly url: string;
+  readonly login: PostgresLogin;
   /** Longest wait for Postgres, milliseconds. */
   readonly timeoutMs: number;
   readonly partitionDaysAhead: number;
@@ -23,7 +23,7 @@ const RETRY_MAX_MS = 5_000;
 export async function prepareHistory(options: PrepareOptions): Promise<void> {
   // Of its own and without a statement timeout: a migration may take as long as it needs.
   const pool = createPool({
-    url: options.url,
+    ...options.login,
     max: 2,
     connectTimeoutMs: Math.min(CONNECT_TIMEOUT_MS, options.timeoutMs),
     statementTimeoutMs: 0,
@@ -47,8 +47,9 @@ async function waitForPostgres(pool: Pool, options: PrepareOptions): Promise<voi
       return;
     } catch (error) {
       const reason = (error as Error).message || String((error as { code?: unknown }).code);
-      // A wrong password or database name does not heal by waiting.
-      if (historyError(error).code !== 'unavailable')
+      // A wrong password or database name does not heal by waiting, but for a password that changes by itself.
+      const refused = isRefusedLogin(error) && !options.login.password;
+      if (refused || historyError(error).code !== 'unavailable')
         throw new Error(`Postgres refused the connection (DATABASE_URL): ${reason}`);
       if (Date.now() + delay > deadline) {
         throw new Error(

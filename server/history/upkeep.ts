@@ -1,5 +1,5 @@
 /** Keeps the tables ready: partitions made in advance, old ones dropped, the commit list short. */
-import { createPool, type PoolOptions, type Queryable } from './pool.ts';
+import { createPool, type PoolOptions, type PostgresLogin, type Queryable } from './pool.ts';
 import { dropExpired } from './retention.ts';
 
 export async function ensurePartitions(database: Queryable, daysAhead: number): Promise<void> {
@@ -14,7 +14,7 @@ async function trimCommits(database: Queryable): Promise<void> {
 export interface UpkeepOptions {
   readonly database: Queryable;
   /** For a connection of its own: dropping a partition waits for its readers, longer than a publish may take. */
-  readonly connection: Pick<PoolOptions, 'url' | 'connectTimeoutMs'>;
+  readonly connection: PostgresLogin & Pick<PoolOptions, 'connectTimeoutMs'>;
   /** Milliseconds between two rounds. */
   readonly intervalMs: number;
   readonly daysAhead: number;

@@ -2,6 +2,7 @@
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals';
+import { createCredentials } from '../../server/aws/credentials.ts';
 import { startDeregistrationWatch } from '../../server/deregistration/start.ts';
 import type { TargetState, Watch } from '../../server/deregistration/watch.ts';
 import { createTargetGroup, describeWithMoto, Moto, type MotoKeys, taskMetadata } from '../support/moto.ts';
@@ -62,12 +63,13 @@ describeWithMoto('deregistration of an ECS task from its target group', () => {
         timeoutMs,
         metadataUri: `${ecsUrl}/v4/${address}`,
         endpoint: moto.url,
-        credentials: {
+        credentials: createCredentials({
           ...keys,
           containerCredentialsRelativeUri: '',
           containerCredentialsFullUri: `${ecsUrl}/credentials/${role}`,
           containerAuthorizationToken: TOKEN,
-        },
+          timeoutMs,
+        }),
         onChange: (state) => seen.states.push(state),
         onError: (error) => seen.errors.push(error),
         onDeregistered: (state) => seen.deregistered.push(state),

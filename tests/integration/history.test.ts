@@ -16,7 +16,7 @@ describe('history', () => {
 
   const open = () =>
     new PgHistory({
-      url: database.url,
+      login: { url: database.url },
       poolMax: 6,
       connectTimeoutMs: 3_000,
       statementTimeoutMs: 5_000,
@@ -30,7 +30,8 @@ describe('history', () => {
       metrics: NO_METRICS,
       onError: (_message, error) => errors.push(error),
     });
-  const prepare = () => prepareHistory({ url: database.url, timeoutMs: 5_000, partitionDaysAhead: 2, log: () => {} });
+  const prepare = () =>
+    prepareHistory({ login: { url: database.url }, timeoutMs: 5_000, partitionDaysAhead: 2, log: () => {} });
 
   beforeAll(async () => {
     database = await createDatabase();

@@ -104,6 +104,39 @@ describe('loadConfig', () => {
       { AUTH_JWT_SECRET: '', AUTH_JWKS_URL: 'https://issuer/jwks' },
       [/^AUTH_TICKET_SECRET/],
     ],
+    [
+      'a password in two places',
+      {
+        DATABASE_URL: 'postgres://holdfast:x@db/holdfast',
+        DATABASE_SECRET_ARN: 'arn:aws:secretsmanager:us-east-1:123456789012:secret:rds!db-1-AbCdEf',
+      },
+      [/^DATABASE_URL has a password, and DATABASE_SECRET_ARN names another/],
+    ],
+    [
+      'an ARN of something else',
+      { DATABASE_SECRET_ARN: 'arn:aws:s3:::bucket' },
+      [/^DATABASE_SECRET_ARN: must be an ARN/],
+    ],
+    [
+      'certificates for a connection that would not look at them',
+      { DATABASE_URL: 'postgres://holdfast@db/holdfast?sslmode=no-verify', DATABASE_CA: 'aws-rds' },
+      [/^DATABASE_CA asks for a verified server; DATABASE_URL must then say sslmode=verify-full/],
+    ],
+    [
+      'certificates in two places',
+      { DATABASE_URL: 'postgres://holdfast@db/holdfast?sslmode=verify-full&sslrootcert=x', DATABASE_CA: 'aws-rds' },
+      [/^DATABASE_URL has sslrootcert/],
+    ],
+    [
+      'a login by role in the clear, and without the rest',
+      { REDIS_URL: 'redis://cache', REDIS_IAM_USER: 'server' },
+      [/^REDIS_IAM_USER and REDIS_IAM_CACHE/, /^REDIS_IAM_USER needs TLS/, /^AWS_REGION must be set/],
+    ],
+    [
+      'a login by role beside a password',
+      { REDIS_URL: 'rediss://:x@cache', REDIS_IAM_USER: 'server', REDIS_IAM_CACHE: 'cache', AWS_REGION: 'us-east-1' },
+      [/^REDIS_URL has a password/],
+    ],
     ['an empty database', { DATABASE_URL: '' }, [/^DATABASE_URL/]],
     [
       'as many lanes as connections',

@@ -24,6 +24,7 @@ from moto.elasticache import models as cache_models
 from moto.elasticache import responses as cache
 from moto.elasticache.exceptions import CacheClusterNotFound, ElastiCacheException
 from moto.rds import models as rds
+from moto.s3 import models as s3
 
 
 class Missing(ElastiCacheException):
@@ -226,6 +227,7 @@ class MemberCluster:
         self.cache_subnet_group_name = parameters.get("CacheSubnetGroupName")
         self.at_rest_encryption_enabled = True
         self.transit_encryption_enabled = True
+        self.transit_encryption_mode = "required"
         self.cache_parameter_group = {
             "CacheParameterGroupName": parameters.get("CacheParameterGroupName"),
             "ParameterApplyStatus": "in-sync",
@@ -243,11 +245,15 @@ create_plain_replication_group = cache.ElastiCacheResponse.create_replication_gr
 def create_replication_group(self):
     params = self._get_params()
     REPLICATION_PARAMETERS[params["ReplicationGroupId"]] = params
-    answer = create_plain_replication_group(self)
+    return create_plain_replication_group(self)
+
+
+@operation(cache.ElastiCacheResponse)
+def modify_replication_group(self):
+    params = self._get_params()
     group = self.elasticache_backend.replication_groups[params["ReplicationGroupId"]]
-    if group.transit_encryption_enabled and group.transit_encryption_mode is None:
-        group.transit_encryption_mode = "required"
-    return answer
+    REPLICATION_PARAMETERS[group.replication_group_id].update(params)
+    return ActionResult({"ReplicationGroup": group})
 
 
 delete_plain_replication_group = cache.ElastiCacheResponse.delete_replication_group
@@ -340,6 +346,29 @@ def create_workspace(self):
         self.amp_backend.workspaces[json.loads(answer)["workspaceId"]].more = {"kmsKeyArn": key}
     return answer
 
+
+plain_permission = s3.FakeBucket.get_permission
+
+
+def get_permission(self, action, resource):
+    """moto does not look at conditions; requests to it stand for ones over TLS, which ours let pass."""
+    policy = self.policy
+    if policy is None:
+        return plain_permission(self, action, resource)
+    document = json.loads(policy)
+    document["Statement"] = [
+        statement
+        for statement in document["Statement"]
+        if statement.get("Condition") != {"Bool": {"aws:SecureTransport": "false"}}
+    ]
+    self.policy = json.dumps(document).encode()
+    try:
+        return plain_permission(self, action, resource)
+    finally:
+        self.policy = policy
+
+
+s3.FakeBucket.get_permission = get_permission
 
 # Application Auto Scaling: tags
 

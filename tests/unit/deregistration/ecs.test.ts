@@ -2,7 +2,7 @@
 import { createServer, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { type CredentialOptions, createCredentials } from '../../../server/deregistration/credentials.ts';
+import { type CredentialOptions, createCredentials } from '../../../server/aws/credentials.ts';
 import { createTaskAddress } from '../../../server/deregistration/task-address.ts';
 
 const MINUTE_MS = 60_000;
