@@ -158,7 +158,7 @@ export const INFRA_BUGS: readonly PlantedBug[] = [
     file: 'server/history/pool.ts',
     find: "return TEMPORARY_CLASSES.has(code.slice(0, 2)) || code === '25006' || code === INVALID_PASSWORD;",
     replace: "return TEMPORARY_CLASSES.has(code.slice(0, 2)) || code === '25006';",
-    tests: 'tests/integration/aws-logins',
+    tests: 'tests/unit/history/errors',
   },
   {
     part: 'logins',
