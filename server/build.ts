@@ -4,6 +4,7 @@
  * file is replaced by a rename, so that running nodes and a second build at the same time are safe.
  */
 import { randomUUID } from 'node:crypto';
+import { readFileSync } from 'node:fs';
 import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
@@ -13,7 +14,15 @@ const ROOT = join(import.meta.dirname, '..');
 const SERVER = import.meta.dirname;
 const DIST = join(ROOT, 'dist');
 
-const NODE: BuildOptions = { platform: 'node', target: 'node20', packages: 'external', sourcemap: true };
+const { version } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as { version: string };
+
+const NODE: BuildOptions = {
+  platform: 'node',
+  target: 'node20',
+  packages: 'external',
+  sourcemap: true,
+  define: { HOLDFAST_VERSION: JSON.stringify(version) },
+};
 const BROWSER: BuildOptions = { platform: 'browser', target: 'es2022', sourcemap: true };
 
 interface Bundle {

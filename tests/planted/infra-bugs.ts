@@ -166,7 +166,7 @@ export const INFRA_BUGS: readonly PlantedBug[] = [
     file: 'server/backplane/redis-connection.ts',
     find: '    redis.options.password = password;',
     replace: '    redis.options.password ??= password;',
-    tests: 'tests/unit/aws/cache-login',
+    tests: 'tests/integration/cache-login',
   },
   {
     part: 'logins',
@@ -174,6 +174,6 @@ export const INFRA_BUGS: readonly PlantedBug[] = [
     file: 'server/aws/cache-login.ts',
     find: "service: 'elasticache',",
     replace: "service: 'elasticloadbalancing',",
-    tests: 'tests/unit/aws/cache-login',
+    tests: 'tests/integration/cache-login',
   },
 ];

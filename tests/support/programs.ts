@@ -27,6 +27,9 @@ export const REQUIREMENTS = {
     package: 'python3-wsproto',
     file: '/usr/lib/python3/dist-packages/wsproto/__init__.py',
   },
+  /** With chroot isolation it builds images without an engine. */
+  buildah: { programs: ['buildah'], package: 'buildah' },
+  debootstrap: { programs: ['debootstrap'], package: 'debootstrap' },
   chromium: { programs: ['chromium', 'chromium-browser', 'google-chrome'], package: 'chromium' },
 } as const satisfies Record<string, Requirement>;
 

@@ -237,6 +237,17 @@ class MemberCluster:
         ]
 
 
+set_plain_members = cache_models.ReplicationGroup._set_node_members_clusters_disabled
+
+
+def set_members(self, **parameters):
+    """moto forgets how many nodes were asked for where they are counted together."""
+    replicas = parameters["replicas_per_node_group"] or parameters["num_cache_clusters"] - 1
+    set_plain_members(self, **{**parameters, "replicas_per_node_group": replicas})
+
+
+cache_models.ReplicationGroup._set_node_members_clusters_disabled = set_members
+
 REPLICATION_PARAMETERS = {}
 create_plain_replication_group = cache.ElastiCacheResponse.create_replication_group
 

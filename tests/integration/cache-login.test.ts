@@ -3,12 +3,12 @@ import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
 import type { Redis } from 'ioredis';
-import { removeTemporary, temporaryDirectory } from '../../../infra/local/guard.ts';
-import { RedisServer } from '../../../infra/local/redis.ts';
-import { CacheLogin, cacheToken } from '../../../server/aws/cache-login.ts';
-import { createRedis } from '../../../server/backplane/redis-connection.ts';
-import { whyNoFakeAws } from '../../support/fake-aws/fake-aws.ts';
-import { eventually } from '../../support/wait.ts';
+import { removeTemporary, temporaryDirectory } from '../../infra/local/guard.ts';
+import { RedisServer } from '../../infra/local/redis.ts';
+import { CacheLogin, cacheToken } from '../../server/aws/cache-login.ts';
+import { createRedis } from '../../server/backplane/redis-connection.ts';
+import { whyNoFakeAws } from '../support/fake-aws/fake-aws.ts';
+import { eventually } from '../support/wait.ts';
 
 const KEYS = { accessKeyId: 'AKIDEXAMPLE', secretAccessKey: 'wJalrXUtnFEMI/K7MDENG+bPxRfiCY' };
 const options = (sessionToken?: string) => ({
@@ -28,7 +28,7 @@ withBotocore.each([
   `is the token that AWS’s own client makes, with %s${why === undefined ? '' : ` (skipped: ${why})`}`,
   async (_what, session) => {
     const { cache, user, region } = options();
-    const script = join(import.meta.dirname, '..', '..', 'support', 'fake-aws', 'cache_token.py');
+    const script = join(import.meta.dirname, '..', 'support', 'fake-aws', 'cache_token.py');
     const args = [script, cache, user, region, KEYS.accessKeyId, KEYS.secretAccessKey, session];
     const theirs = JSON.parse(spawnSync('python3', args, { encoding: 'utf8' }).stdout);
     const [, y, m, d, h, min, s] = /^(....)(..)(..)T(..)(..)(..)Z$/.exec(theirs.query['X-Amz-Date']) ?? [];

@@ -1,0 +1,85 @@
+/** `npm run image`: builds the server's image with whatever builds images here, and pushes it where it is asked to. */
+import { homedir } from 'node:os';
+import { join } from 'node:path';
+import { Command } from 'commander';
+import { removeTemporary, temporaryDirectory } from '../local/guard.ts';
+import { BUILDERS, type Builder, buildahStorage, buildCommand, findBuilder, run } from './builders.ts';
+import { debianBase, importBase, NODE_VERSION } from './debian-base.ts';
+
+const ROOT = join(import.meta.dirname, '..', '..');
+const LOCAL_BASE = 'localhost/holdfast-base';
+
+interface Options {
+  readonly tag: string;
+  readonly base?: string;
+  readonly debian?: boolean;
+  readonly platform?: string;
+  readonly builder?: Builder;
+  readonly push?: boolean;
+  readonly output?: string;
+}
+
+/** Wrong usage, or nothing to build with: told in one line, exit code 2. */
+class UsageError extends Error {}
+
+const program = new Command('npm run image --')
+  .description('Builds the image of server/Dockerfile.')
+  .requiredOption('-t, --tag <name>', 'name of the image, such as <repository_url>:1.2.3')
+  .option('--base <image>', 'base image; default: that of the Dockerfile. By digest it is pinned')
+  .option(
+    '--debian',
+    `make the base here by debootstrap, with Node ${NODE_VERSION}: needs no image registry (buildah, root)`,
+  )
+  .option('--platform <platform>', 'linux/arm64 or linux/amd64; default: this machine’s')
+  .option('--builder <program>', `one of ${BUILDERS.join(', ')}; default: the first that works here`)
+  .option('--push', 'push it under its name; log in to the registry before')
+  .option('-o, --output <file>', 'also write it to a file (docker archive)')
+  .addHelpText(
+    'after',
+    `
+Exit codes: 0 built, 1 a step failed, 2 wrong usage or no builder.
+
+  aws ecr get-login-password | docker login --username AWS --password-stdin <registry>
+  npm run image -- --tag <repository_url>:1.2.3 --platform linux/arm64 --push`,
+  );
+
+async function main(options: Options): Promise<void> {
+  const builder = options.debian ? 'buildah' : (options.builder ?? findBuilder());
+  if (!builder) throw new UsageError(`Nothing here builds images: install ${BUILDERS.join(', ')}, or start Docker.`);
+  if (!BUILDERS.includes(builder)) throw new UsageError(`--builder must be one of ${BUILDERS.join(', ')}.`);
+  const directory = options.debian ? temporaryDirectory('image') : undefined;
+  const storage = directory === undefined ? undefined : { root: join(directory, 'root'), run: join(directory, 'run') };
+  try {
+    let base = options.base;
+    if (storage) {
+      importBase(debianBase(cachedBase()), LOCAL_BASE, storage);
+      base = LOCAL_BASE;
+    }
+    const args = { VERSION: options.tag.split(':').at(-1) ?? '', ...(base !== undefined && { NODE_IMAGE: base }) };
+    const request = { dockerfile: join(ROOT, 'server', 'Dockerfile'), context: ROOT, tag: options.tag, args };
+    await run(buildCommand(builder, { ...request, platform: options.platform }, storage));
+    const before = storage ? buildahStorage(storage) : [];
+    if (options.output) await run(saveCommand(builder, before, options.tag, options.output));
+    if (options.push) await run([builder, ...before, 'push', options.tag]);
+  } finally {
+    if (directory !== undefined) removeTemporary(directory);
+  }
+}
+
+function saveCommand(builder: Builder, before: readonly string[], tag: string, file: string): [string, ...string[]] {
+  if (builder === 'buildah') return [builder, ...before, 'push', tag, `docker-archive:${file}:${tag}`];
+  return [builder, 'save', '-o', file, tag];
+}
+
+/** Where the base made here is kept. */
+export function cachedBase(): string {
+  const cache = process.env.XDG_CACHE_HOME || join(homedir(), '.cache');
+  return join(cache, 'holdfast', `base-bookworm-node-${NODE_VERSION}-${process.arch}.tar`);
+}
+
+try {
+  await main(program.parse().opts<Options>());
+} catch (error) {
+  process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
+  process.exitCode = error instanceof UsageError ? 2 : 1;
+}

@@ -1,0 +1,65 @@
+/**
+ * Run in the image's build: leaves in package.json what the bundles of `dist/server` import, so that `npm prune` takes
+ * away all else. Which those are, esbuild says of the very sources; nobody keeps a list.
+ */
+import { readFileSync, writeFileSync } from 'node:fs';
+import { isBuiltin } from 'node:module';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { build } from 'esbuild';
+
+const ROOT = join(import.meta.dirname, '..', '..');
+
+/** Names of the packages that these sources import at run time, sorted. Paths are relative to the repository. */
+export async function importedPackages(entryPoints: readonly string[]): Promise<string[]> {
+  const { metafile } = await build({
+    entryPoints: [...entryPoints],
+    absWorkingDir: ROOT,
+    bundle: true,
+    platform: 'node',
+    format: 'esm',
+    packages: 'external',
+    write: false,
+    metafile: true,
+    outdir: 'dist',
+    logLevel: 'silent',
+  });
+  const paths = Object.values(metafile.outputs).flatMap(({ imports }) => imports.filter((one) => one.external));
+  const names = paths.map(({ path }) => path).filter((path) => !isBuiltin(path));
+  return [...new Set(names.map(packageOf))].sort();
+}
+
+/** `@scope/name/deep` -> `@scope/name` */
+function packageOf(path: string): string {
+  return path
+    .split('/')
+    .slice(0, path.startsWith('@') ? 2 : 1)
+    .join('/');
+}
+
+/** `package.json` with these dependencies only. @throws Error when one of them is not a dependency of it */
+export function runtimePackage(manifest: Manifest, names: readonly string[]): object {
+  const missing = names.filter((name) => !(name in manifest.dependencies));
+  if (missing.length > 0) throw new Error(`package.json has no dependency ${missing.join(', ')}`);
+  const { name, version, license, type, engines } = manifest;
+  const dependencies = Object.fromEntries(names.map((one) => [one, manifest.dependencies[one]]));
+  return { name, version, license, private: true, type, engines, dependencies, overrides: manifest.overrides };
+}
+
+export interface Manifest {
+  readonly name: string;
+  readonly version: string;
+  readonly license: string;
+  readonly type: string;
+  readonly engines: object;
+  readonly dependencies: Readonly<Record<string, string>>;
+  readonly overrides?: object;
+}
+
+if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
+  const path = join(ROOT, 'package.json');
+  const manifest = JSON.parse(readFileSync(path, 'utf8')) as Manifest;
+  const names = await importedPackages(['server/main.ts']);
+  writeFileSync(path, `${JSON.stringify(runtimePackage(manifest, names), null, 2)}\n`);
+  console.log(`Kept: ${names.join(', ')}.`);
+}
