@@ -173,6 +173,13 @@ const SERVICE: readonly Rule[] = [
     const taken = Object.keys(service.settings).filter((name) => RESERVED_SETTINGS.includes(name));
     return taken.length > 0 && `service.settings has names that the stacks set themselves: ${taken.join(', ')}.`;
   },
+  ({ service: { scaleInBelowPercent, minTasks } }) => {
+    const most = Math.floor((95 * minTasks) / (minTasks + 1));
+    return (
+      scaleInBelowPercent > most &&
+      `service.scaleInBelowPercent is ${scaleInBelowPercent}; with ${minTasks} tasks at least it must be at most ${most}, or the tasks that are left are over their target at once.`
+    );
+  },
   ({ service, protected: isProtected }) =>
     isProtected &&
     service.settings.DEMO_PAGE === 'true' &&

@@ -56,8 +56,16 @@ export interface ServiceSettings {
   /** Connections a task accepts (MAX_CONNECTIONS). Above the target: room for a herd, and for the time a new task takes. */
   readonly maxConnections: number;
   readonly targetCpuPercent: number;
-  /** Seconds after a scale-out before the next: the time a new task takes to start and to take connections. */
+  /**
+   * Seconds after a scale-out before the next: what CloudWatch is late by, and what a task takes to start. With less, the
+   * same connections are answered twice, and tasks are taken out again soon after.
+   */
   readonly scaleOutCooldown: number;
+  /**
+   * Percent of the targets (connections and CPU, both) below which tasks are taken out. Well below 100: what is left must
+   * not be over its target right away, or tasks come and go, and each time clients reconnect.
+   */
+  readonly scaleInBelowPercent: number;
   /** Seconds after a scale-in before the next: long, as each one makes clients reconnect. */
   readonly scaleInCooldown: number;
   /** Seconds. The ALB ends connections that are silent for longer; must exceed the heartbeat. */
@@ -144,7 +152,8 @@ const dev: Environment = {
     targetConnections: 1_000,
     maxConnections: 2_000,
     targetCpuPercent: 60,
-    scaleOutCooldown: 60,
+    scaleOutCooldown: 240,
+    scaleInBelowPercent: 45,
     scaleInCooldown: 600,
     idleTimeout: 120,
     deregistrationDelay: 90,
@@ -185,7 +194,8 @@ const staging: Environment = {
     targetConnections: 5_000,
     maxConnections: 10_000,
     targetCpuPercent: 60,
-    scaleOutCooldown: 60,
+    scaleOutCooldown: 240,
+    scaleInBelowPercent: 60,
     scaleInCooldown: 600,
     idleTimeout: 120,
     deregistrationDelay: 180,
@@ -228,7 +238,8 @@ const prod: Environment = {
     targetConnections: 10_000,
     maxConnections: 20_000,
     targetCpuPercent: 60,
-    scaleOutCooldown: 60,
+    scaleOutCooldown: 240,
+    scaleInBelowPercent: 70,
     scaleInCooldown: 600,
     idleTimeout: 120,
     // 20,000 connections at 150 a second take 134 s, on top of the 10 s until the node knows.

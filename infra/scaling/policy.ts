@@ -19,13 +19,31 @@ export interface ScalingPolicy {
   readonly targetCpuPercent: number;
   /** Seconds. */
   readonly scaleOutCooldown: number;
-  /** Seconds. */
-  readonly scaleInCooldown: number;
+  readonly scaleIn: ScaleInPolicy;
 }
 
+/**
+ * Target tracking adds tasks and never takes any away: it would do that from 90 % of the target on and back to 100 %, so
+ * that the next small wave adds them again. Taking away is a step policy of its own, with room between the two.
+ */
+export interface ScaleInPolicy {
+  /** Averages per task below which, both, tasks are taken away. */
+  readonly connectionsBelow: number;
+  readonly cpuPercentBelow: number;
+  /** Minutes in a row. Longer than a deployment, in which twice the tasks share the same connections. */
+  readonly minutes: number;
+  /** Percent of the tasks, at least one: so many clients reconnect each time. */
+  readonly percent: number;
+  /** Seconds. */
+  readonly cooldown: number;
+}
+
+const SCALE_IN_MINUTES = 15;
+const SCALE_IN_PERCENT = 10;
+
 export function scalingPolicy(environment: Environment): ScalingPolicy {
-  const { minTasks, maxTasks, targetConnections, targetCpuPercent, scaleOutCooldown, scaleInCooldown } =
-    environment.service;
+  const { minTasks, maxTasks, targetConnections, targetCpuPercent, scaleOutCooldown } = environment.service;
+  const { scaleInBelowPercent, scaleInCooldown } = environment.service;
   return {
     minTasks,
     maxTasks,
@@ -38,6 +56,12 @@ export function scalingPolicy(environment: Environment): ScalingPolicy {
     targetConnections,
     targetCpuPercent,
     scaleOutCooldown,
-    scaleInCooldown,
+    scaleIn: {
+      connectionsBelow: (targetConnections * scaleInBelowPercent) / 100,
+      cpuPercentBelow: (targetCpuPercent * scaleInBelowPercent) / 100,
+      minutes: SCALE_IN_MINUTES,
+      percent: SCALE_IN_PERCENT,
+      cooldown: scaleInCooldown,
+    },
   };
 }

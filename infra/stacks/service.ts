@@ -4,7 +4,7 @@ import { Balancer } from '../constructs/balancer.ts';
 import { Cluster } from '../constructs/cluster.ts';
 import { Firewall } from '../constructs/firewall.ts';
 import { LogGroup } from '../constructs/log-group.ts';
-import { SERVER_SERVICE } from '../constructs/names.ts';
+import { nameOf, SERVER_SERVICE } from '../constructs/names.ts';
 import { Scaling } from '../constructs/scaling.ts';
 import { PORTS } from '../constructs/security-groups.ts';
 import { ServerService } from '../constructs/server-service.ts';
@@ -104,7 +104,12 @@ export class ServiceStack extends EnvironmentStack {
         ),
       ],
     });
-    new Scaling(this, 'scaling', { policy, clusterName: this.cluster.name, serviceName: service.name });
+    new Scaling(this, 'scaling', {
+      policy,
+      clusterName: this.cluster.name,
+      serviceName: service.name,
+      alarmName: nameOf(environment, 'ScaleIn'),
+    });
     this.report({
       url: this.balancer.url,
       websocket_url: `${environment.domain ? 'wss' : 'ws'}://${this.balancer.url.replace(/^https?:\/\//, '')}/ws`,

@@ -50,7 +50,11 @@ const WRONG: readonly [string, Changes, RegExp][] = [
     { service: { maxTasks: 2 } },
     /service\.maxTasks \(2\) is below service\.minTasks \(3\)/,
   ],
-  ['a zone without a task', { service: { minTasks: 2 } }, /service\.minTasks \(2\) is below network\.zones \(3\)/],
+  [
+    'a zone without a task',
+    { service: { minTasks: 2, scaleInBelowPercent: 60 } },
+    /service\.minTasks \(2\) is below network\.zones \(3\)/,
+  ],
   ['no room above the target', { service: { maxConnections: 12_000 } }, /must be at least 1\.5 times/],
   [
     'an idle timeout below the heartbeat',
@@ -83,6 +87,11 @@ const WRONG: readonly [string, Changes, RegExp][] = [
     'more tasks than Postgres has connections',
     { service: { settings: {} } },
     /db\.m7g\.large has room for 720 connections; 40 tasks, .* with PG_POOL_MAX 10 open 800/,
+  ],
+  [
+    'tasks taken out that would be added again',
+    { service: { scaleInBelowPercent: 80 } },
+    /service\.scaleInBelowPercent is 80; with 3 tasks at least it must be at most 71/,
   ],
   ['a Grafana for nobody', { observability: { grafana: { cidrs: [] } } }, /observability\.grafana\.cidrs is empty/],
   [
