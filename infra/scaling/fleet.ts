@@ -145,9 +145,8 @@ export class Fleet {
       this.waiting.spread(index, change, this.stepSeconds);
       return;
     }
-    const leaving = -change;
-    const connected = sum(this.tasks);
-    const share = leaving / Math.max(connected + this.waiting.count, 1);
+    const everybody = sum(this.tasks) + this.waiting.count;
+    const share = everybody > 0 ? Math.min(1, -change / everybody) : 0;
     this.waiting.remove(this.waiting.count * share);
     for (const task of this.tasks) task.connections *= 1 - share;
   }
