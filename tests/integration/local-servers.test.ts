@@ -84,7 +84,11 @@ describeWith('redis', 'nginx')('the balancer', () => {
     const token = await cluster.token({ user: 'ada' });
     socket.once('open', () => socket.send(JSON.stringify({ type: 'auth', token })));
     const welcome = await new Promise<{ node_id: string }>((resolve, reject) => {
-      socket.once('message', (data) => resolve(JSON.parse(String(data))));
+      // A ping may come before it.
+      socket.on('message', (data) => {
+        const push = JSON.parse(String(data));
+        if (push.type === 'welcome') resolve(push);
+      });
       socket.once('error', reject);
     });
     socket.terminate();
