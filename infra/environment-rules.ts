@@ -3,6 +3,7 @@
  * itself refuses (a wrong instance class) is left to AWS.
  */
 import { SETTINGS } from '../server/config.ts';
+import { drainSeconds, milliseconds, noticeSeconds } from './drain-time.ts';
 import { ENVIRONMENT_NAMES, ENVIRONMENTS, type Environment, type EnvironmentName } from './environments.ts';
 import { RESERVED_SETTINGS } from './task/server-settings.ts';
 
@@ -48,19 +49,6 @@ function memoryGb(instanceClass: string): number | undefined {
   if (times !== undefined) return ofLarge * times;
   const [, count] = /^(\d+)xlarge$/.exec(size) ?? [];
   return count === undefined ? undefined : ofLarge * 2 * Number(count);
-}
-
-const milliseconds = (name: keyof typeof SETTINGS, { service }: Environment) =>
-  Number(service.settings[name] ?? (SETTINGS[name] as { readonly default?: unknown }).default);
-
-/** Seconds until a node knows that it was deregistered: two polls, as one may just have been missed. */
-export const noticeSeconds = (environment: Environment) =>
-  (2 * milliseconds('DEREGISTRATION_POLL_MS', environment)) / 1_000;
-
-/** Seconds that a full task takes to send its connections away, from deregistration on. */
-export function drainSeconds(environment: Environment): number {
-  const { maxConnections, drainRate } = environment.service;
-  return noticeSeconds(environment) + maxConnections / drainRate;
 }
 
 /** Fargate's combinations: vCPU units -> MiB, from, to. AWS: task definition parameters. */
@@ -199,6 +187,9 @@ const DOMAIN: readonly Rule[] = [
     domain === undefined &&
     observability.grafana !== undefined &&
     'observability.grafana needs a domain: a password must not cross the internet in the clear.',
+  ({ observability }) =>
+    !/^https?:\/\/\S*[^/\s]$/.test(observability.runbooksUrl) &&
+    `observability.runbooksUrl must be a URL without a slash at its end, is "${observability.runbooksUrl}".`,
   ({ observability }) =>
     observability.grafana?.cidrs.length === 0 &&
     'observability.grafana.cidrs is empty: nobody could open it; leave grafana undefined instead.',

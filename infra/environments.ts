@@ -89,6 +89,8 @@ export interface ObservabilitySettings {
   /** Grafana, under `grafana-<host>`, for these address ranges only; undefined: none. Needs a domain. */
   readonly grafana: { readonly cidrs: readonly string[] } | undefined;
   readonly probes: boolean;
+  /** Where people read the folder `runbooks`, as alerts and dashboards link to it. No slash at the end. */
+  readonly runbooksUrl: string;
   /** Share of publishes that are traced. */
   readonly traceRatio: number;
 }
@@ -126,6 +128,9 @@ export interface Environment {
 /** Addresses of the people who look at dashboards. These are nobody's (RFC 5737): put yours here. */
 const OFFICE = ['198.51.100.0/24'];
 
+/** Your copy of this repository, as your people read it. */
+const RUNBOOKS = 'https://git.example.com/holdfast/runbooks';
+
 /** One machine's worth, for trying things: nothing in it survives the loss of a zone, and none of it is protected. */
 const dev: Environment = {
   name: 'dev',
@@ -162,7 +167,14 @@ const dev: Environment = {
     wafRequestsPerAddress: 10_000,
     settings: { LOG_LEVEL: 'debug', DEMO_PAGE: 'true' },
   },
-  observability: { logDays: 14, onCallEmail: undefined, grafana: undefined, probes: false, traceRatio: 1 },
+  observability: {
+    logDays: 14,
+    onCallEmail: undefined,
+    grafana: undefined,
+    probes: false,
+    runbooksUrl: RUNBOOKS,
+    traceRatio: 1,
+  },
   state: { backend: 'local' },
   secretsVersion: 1,
   tags: { Service: 'holdfast' },
@@ -204,7 +216,14 @@ const staging: Environment = {
     wafRequestsPerAddress: 5_000,
     settings: { LOG_LEVEL: 'info' },
   },
-  observability: { logDays: 30, onCallEmail: undefined, grafana: { cidrs: OFFICE }, probes: true, traceRatio: 0.1 },
+  observability: {
+    logDays: 30,
+    onCallEmail: undefined,
+    grafana: { cidrs: OFFICE },
+    probes: true,
+    runbooksUrl: RUNBOOKS,
+    traceRatio: 0.1,
+  },
   state: { backend: 'local' },
   secretsVersion: 1,
   tags: { Service: 'holdfast' },
@@ -250,7 +269,14 @@ const prod: Environment = {
     // Eight Postgres connections each: with 40 tasks, and twice that in a deployment, the class's limit is near.
     settings: { LOG_LEVEL: 'info', PG_POOL_MAX: '8' },
   },
-  observability: { logDays: 365, onCallEmail: undefined, grafana: { cidrs: OFFICE }, probes: true, traceRatio: 0.01 },
+  observability: {
+    logDays: 365,
+    onCallEmail: undefined,
+    grafana: { cidrs: OFFICE },
+    probes: true,
+    runbooksUrl: RUNBOOKS,
+    traceRatio: 0.01,
+  },
   state: { backend: 'local' },
   secretsVersion: 1,
   tags: { Service: 'holdfast' },

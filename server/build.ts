@@ -35,6 +35,7 @@ interface Bundle {
 
 const BUNDLES: readonly Bundle[] = [
   { from: 'main.ts', to: 'server/main.js', options: NODE },
+  { from: 'probe/main.ts', to: 'server/probe/main.js', options: NODE },
   { from: 'client/node.ts', to: 'client/node.js', options: NODE },
   { from: 'client/browser.ts', to: 'client/browser.js', options: BROWSER },
   // For the demo page, which serves this file alone and so has no use for a reference to a source map.

@@ -2,37 +2,10 @@
  * Every setting of a node in one table: name, type, default, reason. The only reader of the environment.
  * Reports every problem at once, naming each variable; never reads a file, never guesses a secret.
  */
-import { bool, cleanEnv, makeExactValidator, makeValidator, str } from 'envalid';
+import { bool, makeValidator, str } from 'envalid';
+import { count, integer, list, milliseconds, port, ratio, readSettings, secret, serverUrl } from './settings.ts';
 
-const integer = (min: number, max: number) =>
-  makeValidator((input) => {
-    const value = Number(input);
-    if (!Number.isInteger(value)) throw new TypeError(`must be a whole number, is "${input}"`);
-    if (value < min || value > max) throw new RangeError(`must be from ${min} to ${max}, is ${value}`);
-    return value;
-  });
-
-const ratio = makeValidator((input) => {
-  const value = Number(input);
-  if (!(value >= 0 && value <= 1)) throw new RangeError(`must be from 0 to 1, is "${input}"`);
-  return value;
-});
-
-const serverUrl = (...protocols: string[]) =>
-  makeValidator((input) => {
-    if (input === '') return '';
-    const url = URL.canParse(input) ? new URL(input) : null;
-    // The value may hold a password, so the message must not repeat it.
-    if (!url || !protocols.includes(url.protocol))
-      throw new TypeError(`must be a URL that begins with ${protocols.join(' or ')}//`);
-    return input;
-  });
-
-const secret = makeValidator((input) => {
-  if (input !== '' && Buffer.byteLength(input) < 32)
-    throw new TypeError('must be at least 32 bytes, as RFC 7518 asks of HS256 keys');
-  return input;
-});
+export { ConfigError } from './settings.ts';
 
 const arn = (service: string) =>
   makeValidator((input) => {
@@ -41,22 +14,11 @@ const arn = (service: string) =>
     return input;
   });
 
-const list = makeExactValidator<string[]>((input) =>
-  String(input)
-    .split(',')
-    .map((item) => item.trim())
-    .filter(Boolean),
-);
-
 const nodeName = makeValidator((input) => {
   // It stands in Redis keys and payload headers, between spaces and bars.
   if (!/^[A-Za-z0-9_.:-]{0,100}$/.test(input)) throw new TypeError('must be at most 100 letters, digits, or _ . : -');
   return input;
 });
-
-const port = integer(0, 65_535);
-const count = integer(1, 10_000_000);
-const milliseconds = integer(1, 86_400_000);
 
 /** The table. `desc` is the documentation that `npm run docs` prints into server/README.md. */
 export const SETTINGS = {
@@ -259,7 +221,10 @@ export const SETTINGS = {
   )({ default: 30_000, desc: 'After this long without a sign of life a node’s users leave the presence.' }),
 
   DRAIN_RATE: count({ default: 500, desc: 'Connections per second asked to reconnect while draining.' }),
-  DRAIN_TIMEOUT_MS: milliseconds({ default: 30_000, desc: 'Longest a drain may take before the node exits anyway.' }),
+  DRAIN_TIMEOUT_MS: milliseconds({
+    default: 30_000,
+    desc: 'Longest a drain may take after SIGTERM before the node exits anyway.',
+  }),
 
   DEREGISTRATION_TARGET_GROUP_ARN: str({
     default: '',
@@ -271,6 +236,10 @@ export const SETTINGS = {
   )({
     default: 10_000,
     desc: 'Time between looks at the target’s state. AWS allows an account 10 such calls per second.',
+  }),
+  DEREGISTRATION_DRAIN_MS: milliseconds({
+    default: 270_000,
+    desc: 'Longest a drain may take that begins with the deregistration. Below the target group’s deregistration delay, at whose end the load balancer cuts what is left.',
   }),
   AWS_REGION: str({ default: '', desc: 'Set by ECS: the region, for REDIS_IAM_USER.' }),
   AWS_ENDPOINT_URL: serverUrl('http:', 'https:')({ default: '', desc: 'In place of the endpoint of AWS, for tests.' }),
@@ -298,37 +267,12 @@ export const SETTINGS = {
 /** The settings of one node, checked. */
 export type Config = { readonly [K in keyof typeof SETTINGS]: ReturnType<typeof loadConfig>[K] };
 
-/** All that is wrong with the environment: one line per variable. The process exits with code 2 on it. */
-export class ConfigError extends Error {
-  readonly problems: readonly string[];
-  constructor(problems: readonly string[]) {
-    super(`Configuration is not valid:\n${problems.map((problem) => `  ${problem}`).join('\n')}`);
-    this.name = 'ConfigError';
-    this.problems = problems;
-  }
-}
-
 /**
  * Reads and checks the settings.
  * @throws ConfigError with every problem, each naming its variable
  */
 export function loadConfig(env: Readonly<Record<string, string | undefined>>) {
-  const problems: string[] = [];
-  const config = cleanEnv(env, SETTINGS, {
-    reporter: ({ errors }) => {
-      for (const [name, error] of Object.entries(errors))
-        problems.push(describeProblem(name, error as Error, env[name]));
-    },
-  });
-  if (problems.length === 0) problems.push(...crossChecks(config));
-  if (problems.length > 0) throw new ConfigError(problems);
-  return config;
-}
-
-function describeProblem(name: string, error: Error, value: string | undefined): string {
-  const doc = SETTINGS[name as keyof typeof SETTINGS] as unknown as { desc?: string };
-  if (value === undefined) return `${name} is not set. ${doc.desc ?? ''}`.trimEnd();
-  return `${name}: ${error.message}`;
+  return readSettings(SETTINGS, env, crossChecks);
 }
 
 function crossChecks(config: {

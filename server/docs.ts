@@ -7,15 +7,17 @@ import { join, relative } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { Command } from 'commander';
 import { SETTINGS } from './config.ts';
+import { PROBE_SETTINGS } from './probe/settings.ts';
 import { CLOSE_CODES, ERROR_CODES } from './protocol/codes.ts';
 import { COMMANDS } from './protocol/schemas.ts';
-import { METRICS, type MetricDefinition } from './telemetry/catalogue.ts';
+import { METRICS, PROBE_METRICS } from './telemetry/catalogue.ts';
+import { type Catalogue, prometheusName } from './telemetry/definition.ts';
 
 const ROOT = join(import.meta.dirname, '..');
 
 /** The documents, from the root, with the parts that each must have: a marker that is lost is an error, not a gap. */
 const DOCUMENTS: Readonly<Record<string, readonly string[]>> = {
-  'server/README.md': ['settings', 'metrics'],
+  'server/README.md': ['settings', 'metrics', 'settings of a probe', 'metrics of a probe'],
   'server/PROTOCOL.md': ['commands', 'error codes', 'close codes'],
 };
 
@@ -40,8 +42,8 @@ interface SettingSpec {
   readonly choices?: readonly unknown[];
 }
 
-function settings(): string {
-  const rows = Object.entries(SETTINGS as Readonly<Record<string, SettingSpec>>).map(([name, spec]) => {
+function settings(all: object): string {
+  const rows = Object.entries(all as Readonly<Record<string, SettingSpec>>).map(([name, spec]) => {
     const value = String(spec.default ?? '');
     const choices = spec.choices?.map((choice) => `\`${choice}\``).join(', ');
     return [
@@ -53,17 +55,18 @@ function settings(): string {
   return table(['setting', 'default', 'what it is'], rows);
 }
 
-/** The name under which Prometheus sees a metric. */
-function prometheusName(name: string, definition: MetricDefinition): string {
-  return name.replaceAll('.', '_') + (definition.type === 'counter' ? '_total' : '');
-}
-
-function metrics(): string {
-  const rows = Object.entries<MetricDefinition>(METRICS).map(([name, definition]) => {
+function metrics(catalogue: Catalogue): string {
+  const rows = Object.entries(catalogue).map(([name, definition]) => {
     const labels = Object.keys(definition.labels ?? {}).map((label) => `\`${label}\``);
-    return [`\`${prometheusName(name, definition)}\``, definition.type, labels.join(', '), definition.help];
+    return [
+      `\`${prometheusName(name, definition)}\``,
+      definition.type,
+      labels.join(', '),
+      definition.help,
+      definition.why,
+    ];
   });
-  return table(['metric', 'type', 'labels', 'what it counts'], rows);
+  return table(['metric', 'type', 'labels', 'what it is', 'what it tells'], rows);
 }
 
 interface FieldSchema {
@@ -124,8 +127,10 @@ function closeCodes(): string {
 }
 
 const PARTS: Readonly<Record<string, () => string>> = {
-  settings,
-  metrics,
+  settings: () => settings(SETTINGS),
+  'settings of a probe': () => settings(PROBE_SETTINGS),
+  metrics: () => metrics(METRICS),
+  'metrics of a probe': () => metrics(PROBE_METRICS),
   commands,
   'error codes': errorCodes,
   'close codes': closeCodes,

@@ -28,7 +28,9 @@ import { Hub } from './hub/hub.ts';
 import { createErrorLog, type Logger } from './logger.ts';
 import { createPublisher } from './publish/publisher.ts';
 import { UserLimits } from './publish/user-limits.ts';
+import { METRICS } from './telemetry/catalogue.ts';
 import type { Metrics } from './telemetry/metrics.ts';
+import { observeProcess } from './telemetry/process-metrics.ts';
 import { startTelemetry } from './telemetry/start.ts';
 import { VERSION } from './version.ts';
 
@@ -63,7 +65,9 @@ export async function startNode(config: Config, nodeId: string, log: Logger): Pr
     log: (message) => log.info(message),
   });
   const telemetry = await startTelemetry({
-    nodeId,
+    service: 'holdfast',
+    instanceId: nodeId,
+    catalogue: METRICS,
     version: VERSION,
     host: config.HOST,
     metricsPort: config.METRICS_PORT,
@@ -71,6 +75,7 @@ export async function startNode(config: Config, nodeId: string, log: Logger): Pr
     sampleRatio: config.TRACE_SAMPLE_RATIO,
   });
   const { metrics } = telemetry;
+  observeProcess(metrics);
   const history = createHistory(config, login, metrics, log, onError);
   const cacheLogin = await createCacheLogin(config, credentials, onError);
   const shared = createShared(config, nodeId, cacheLogin, metrics, onError);
@@ -104,7 +109,7 @@ export async function startNode(config: Config, nodeId: string, log: Logger): Pr
 
   const stop = async () => {
     watch?.stop();
-    await gateway.drain();
+    await gateway.drain(config.DRAIN_TIMEOUT_MS);
     gateway.stop();
     await app.close();
     hub.stop();
@@ -304,7 +309,6 @@ function createGateway(config: Config, log: Logger, parts: GatewayParts): Gatewa
     highWaterBytes: config.SEND_HIGH_WATER_BYTES,
     slowConsumerMaxMs: config.SLOW_CONSUMER_MAX_MS,
     drainRate: config.DRAIN_RATE,
-    drainTimeoutMs: config.DRAIN_TIMEOUT_MS,
     onDrainProgress: ({ total, remaining, seconds }) =>
       log.info({ connections: total, remaining, seconds: Math.round(seconds) }, 'Drain.'),
   });
@@ -330,7 +334,7 @@ function watchTarget(
     onChange: (state) => log.info({ state }, 'State of this target.'),
     onDeregistered: (state) => {
       log.info({ state }, 'This target has been deregistered: draining.');
-      gateway.drain().catch((error: unknown) => onError('The drain failed.', error));
+      gateway.drain(config.DEREGISTRATION_DRAIN_MS).catch((error: unknown) => onError('The drain failed.', error));
     },
     onError: (error) => onError('The state of this target could not be read.', error),
   });

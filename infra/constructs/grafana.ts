@@ -70,6 +70,7 @@ export class Grafana extends Construct {
         key: path,
         content: content.replaceAll('${', '$${').replaceAll('%{', '%%{'),
         contentType: path.endsWith('.json') ? 'application/json' : 'application/yaml',
+        dependsOn: [bucket.versions],
       });
     return bucket;
   }

@@ -32,6 +32,8 @@ export class PrivateBucket extends Construct {
   readonly arn: string;
   /** What writers other than ours must wait for. */
   readonly policy: S3BucketPolicy;
+  /** What our own objects must wait for: one written before has no version, and stays when it is deleted. */
+  readonly versions: S3BucketVersioningA;
 
   constructor(scope: Construct, id: string, { environment, what, expireDays, allow }: PrivateBucketProps) {
     super(scope, id);
@@ -77,6 +79,7 @@ export class PrivateBucket extends Construct {
       statement: [...(allow ? [allow(bucket.arn, account)] : []), onlyOverTls(bucket.arn)],
     });
     this.policy = new S3BucketPolicy(this, 'policy', { bucket: name, policy: document.json, dependsOn: [closed] });
+    this.versions = versions;
     this.name = name;
     this.arn = bucket.arn;
   }

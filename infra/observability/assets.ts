@@ -1,4 +1,4 @@
-/** Rule files and dashboards as they lie in `dashboards/`: what is there is deployed, under its file name. Reads files only. */
+/** Rule files and dashboards as they lie in `dashboards/out`: what is there is deployed, under its file name. Reads files only. */
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
@@ -8,16 +8,28 @@ export interface Asset {
   readonly text: string;
 }
 
-const DASHBOARDS = join(import.meta.dirname, '..', '..', 'dashboards');
-
-/** Prometheus rule files, `dashboards/rules/*.yml`; their unit tests, `*.test.yml`, are none. */
-export function ruleFiles(directory = join(DASHBOARDS, 'rules')): Asset[] {
-  return read(directory, '.yml').filter(({ name }) => !name.endsWith('.test'));
+/** Where the links in them lead. */
+export interface AssetUrls {
+  /** Of the folder `runbooks`, without a slash at its end. */
+  readonly runbooks: string;
+  /** Of Grafana, without a slash at its end. Empty: there is none, and the path alone says which dashboard is meant. */
+  readonly grafana: string;
 }
 
-/** Grafana dashboards, `dashboards/out/*.json`. */
-export function dashboardFiles(directory = join(DASHBOARDS, 'out')): Asset[] {
-  return read(directory, '.json');
+const OUT = join(import.meta.dirname, '..', '..', 'dashboards', 'out');
+
+/** Prometheus rule files, `dashboards/out/rules/*.yml`. */
+export function ruleFiles(urls: AssetUrls): Asset[] {
+  return read(join(OUT, 'rules'), '.yml').map((asset) => withUrls(asset, urls));
+}
+
+/** Grafana dashboards, `dashboards/out/boards/*.json`. */
+export function dashboardFiles(urls: AssetUrls): Asset[] {
+  return read(join(OUT, 'boards'), '.json').map((asset) => withUrls(asset, urls));
+}
+
+function withUrls({ name, text }: Asset, { runbooks, grafana }: AssetUrls): Asset {
+  return { name, text: text.replaceAll('@RUNBOOKS_URL@', runbooks).replaceAll('@GRAFANA_URL@', grafana) };
 }
 
 function read(directory: string, ending: string): Asset[] {

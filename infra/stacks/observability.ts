@@ -12,7 +12,7 @@ import { Probes } from '../constructs/probes.ts';
 import { StoreEvents } from '../constructs/store-events.ts';
 import type { Environment } from '../environments.ts';
 import { alarms } from '../observability/alarms.ts';
-import { type Asset, dashboardFiles, ruleFiles } from '../observability/assets.ts';
+import { type Asset, type AssetUrls, dashboardFiles, ruleFiles } from '../observability/assets.ts';
 import { grafanaFiles } from '../observability/grafana-files.ts';
 import { scalingPolicy } from '../scaling/policy.ts';
 import type { DataStack } from './data.ts';
@@ -24,7 +24,7 @@ export interface ObservabilityInputs {
   readonly network: NetworkStack;
   readonly data: DataStack;
   readonly service: ServiceStack;
-  /** Default: the files in `dashboards/`. */
+  /** Default: the files in `dashboards/out`, those about probes only where there are some. */
   readonly rules?: readonly Asset[];
   readonly dashboards?: readonly Asset[];
   /** Whether the image has a probe; default: whether its source is there. */
@@ -33,6 +33,16 @@ export interface ObservabilityInputs {
 
 const PROBE_SOURCE = join(import.meta.dirname, '..', '..', 'server', 'probe', 'main.ts');
 
+/** Rules about probes say that there are none, where none are deployed: they are left out there. */
+function rulesFor(environment: Environment, probes: boolean): Asset[] {
+  return ruleFiles(assetUrls(environment)).filter(({ name }) => probes || name !== 'probes');
+}
+
+function assetUrls({ domain, observability }: Environment): AssetUrls {
+  const grafana = domain && observability.grafana ? `https://${grafanaHost(domain.host)}` : '';
+  return { runbooks: observability.runbooksUrl, grafana };
+}
+
 export class ObservabilityStack extends EnvironmentStack {
   private readonly inputs: ObservabilityInputs;
   private readonly topic: OnCallTopic;
@@ -40,12 +50,14 @@ export class ObservabilityStack extends EnvironmentStack {
   constructor(scope: Construct, environment: Environment, inputs: ObservabilityInputs) {
     super(scope, environment, 'observability');
     this.inputs = inputs;
-    const { network, data, service, rules = ruleFiles(), probe = existsSync(PROBE_SOURCE) } = inputs;
+    const { network, data, service, probe = existsSync(PROBE_SOURCE) } = inputs;
+    const probes = environment.observability.probes && probe;
+    const { rules = rulesFor(environment, probes) } = inputs;
     this.topic = new OnCallTopic(this, 'on-call', { environment, keyArn: network.key.arn });
     new Alerting(this, 'alerting', { environment, workspaceId: data.metrics.workspaceId, rules, topic: this.topic });
     this.watch(environment);
     const grafana = this.grafana(environment);
-    if (environment.observability.probes && probe) this.probes(environment);
+    if (probes) this.probes(environment);
     this.report({
       on_call_topic_arn: this.topic.arn,
       dashboards_url: grafana?.url ?? '',
@@ -77,7 +89,7 @@ export class ObservabilityStack extends EnvironmentStack {
 
   private grafana(environment: Environment): Grafana | undefined {
     const { grafana } = environment.observability;
-    const { network, data, service, dashboards = dashboardFiles() } = this.inputs;
+    const { network, data, service, dashboards = dashboardFiles(assetUrls(environment)) } = this.inputs;
     if (!grafana || !environment.domain) return undefined;
     const { endpoint: prometheusEndpoint, arn: metricsStoreArn } = data.metrics;
     return new Grafana(this, 'grafana', {

@@ -2,6 +2,7 @@
  * The settings that the stacks give to a node: its names and limits, from the environment and from what was built. Pure.
  * `service.settings` may set the others, by the names in server/config.ts, and none of these.
  */
+import { noticeSeconds } from '../drain-time.ts';
 import type { Environment } from '../environments.ts';
 import { COLLECTOR_PORTS } from './collector-config.ts';
 
@@ -39,6 +40,7 @@ export const RESERVED_SETTINGS: readonly string[] = [
   'DRAIN_RATE',
   'HISTORY_RETENTION_DAYS',
   'DEREGISTRATION_TARGET_GROUP_ARN',
+  'DEREGISTRATION_DRAIN_MS',
   'OTEL_EXPORTER_OTLP_ENDPOINT',
   'TRACE_SAMPLE_RATIO',
 ];
@@ -62,6 +64,7 @@ export function serverSettings(environment: Environment, built: Built, port: num
     MAX_CONNECTIONS: String(service.maxConnections),
     ACCEPT_RATE: String(service.acceptRate),
     DRAIN_RATE: String(service.drainRate),
+    DEREGISTRATION_DRAIN_MS: String((service.deregistrationDelay - noticeSeconds(environment)) * 1_000),
     HISTORY_RETENTION_DAYS: String(postgres.retentionDays),
     DEREGISTRATION_TARGET_GROUP_ARN: built.targetGroupArn,
     OTEL_EXPORTER_OTLP_ENDPOINT: `http://127.0.0.1:${COLLECTOR_PORTS.otlpHttp}`,

@@ -114,8 +114,12 @@ export class RedisBackplane implements Backplane {
       metrics.add('holdfast.backplane.publishes', 1, { result: 'skipped' });
       return;
     }
+    const begin = performance.now();
     commands.publish(this.prefix + channel, encode()).then(
-      () => metrics.add('holdfast.backplane.publishes', 1, { result: 'ok' }),
+      () => {
+        metrics.add('holdfast.backplane.publishes', 1, { result: 'ok' });
+        metrics.record('holdfast.publish.stage.seconds', (performance.now() - begin) / 1000, { stage: 'publish' });
+      },
       () => metrics.add('holdfast.backplane.publishes', 1, { result: 'failed' }),
     );
   }

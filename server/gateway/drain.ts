@@ -15,8 +15,8 @@ export interface DrainProgress {
 export interface DrainOptions {
   /** Connections per second. */
   readonly rate: number;
-  /** Longest the whole drain may take, milliseconds; what is left then is closed at once. */
-  readonly timeoutMs: number;
+  /** When the time is up, `performance.now()` milliseconds; what is left then is closed at once. It may come closer meanwhile. */
+  readonly deadline: () => number;
   /** Called at the begin, every five seconds, and at the end. */
   readonly onProgress: (progress: DrainProgress) => void;
 }
@@ -35,18 +35,18 @@ export async function drain(connections: ReadonlySet<Connection>, options: Drain
     options.onProgress({ total, remaining: connections.size, seconds: (performance.now() - begin) / 1000 });
   report();
   const reporting = setInterval(report, PROGRESS_MS);
-  await askAll(connections, options, begin + options.timeoutMs);
+  await askAll(connections, options);
   for (const connection of connections) connection.close('service_restart');
   clearInterval(reporting);
   report();
 }
 
-async function askAll(connections: ReadonlySet<Connection>, { rate }: DrainOptions, deadline: number): Promise<void> {
+async function askAll(connections: ReadonlySet<Connection>, { rate, deadline }: DrainOptions): Promise<void> {
   const waiting = [...connections];
   let allowance = 0;
-  while (connections.size > 0 && performance.now() < deadline) {
+  while (connections.size > 0 && performance.now() < deadline()) {
     // Faster than the rate only if the time would not suffice otherwise: all at once in the end would be the herd.
-    const ticksLeft = Math.max(1, (deadline - performance.now() - GRACE_MS * 2) / TICK_MS);
+    const ticksLeft = Math.max(1, (deadline() - performance.now() - GRACE_MS * 2) / TICK_MS);
     allowance += Math.max((rate * TICK_MS) / 1000, waiting.length / ticksLeft);
     for (const connection of waiting.splice(0, Math.floor(allowance))) askToLeave(connection);
     allowance -= Math.floor(allowance);

@@ -21,7 +21,6 @@ export interface GatewayOptions {
   readonly highWaterBytes: number;
   readonly slowConsumerMaxMs: number;
   readonly drainRate: number;
-  readonly drainTimeoutMs: number;
   readonly onDrainProgress: (progress: DrainProgress) => void;
 }
 
@@ -41,6 +40,7 @@ export class Gateway {
   private arriving = 0;
   private draining = false;
   private drained: Promise<void> | undefined;
+  private drainBy = Number.POSITIVE_INFINITY;
   private count = 0;
 
   constructor(options: GatewayOptions) {
@@ -83,6 +83,7 @@ export class Gateway {
   attach(server: Server): void {
     server.on('upgrade', (request, socket, head) => {
       this.upgrade(request, socket, head).catch((error: unknown) => {
+        this.options.session.metrics.add('holdfast.handshakes', 1, { result: 'failed' });
         this.options.session.onError('An upgrade failed.', error);
         socket.destroy();
       });
@@ -91,12 +92,13 @@ export class Gateway {
 
   /**
    * Refuses new connections and moves the present ones away; resolves when they are gone or the time is up. There is one
-   * drain, whoever asks for it, and however often.
+   * drain, whoever asks for it, and however often; the shortest time given counts.
    */
-  drain(): Promise<void> {
-    const { drainRate: rate, drainTimeoutMs: timeoutMs, onDrainProgress: onProgress } = this.options;
+  drain(timeoutMs: number): Promise<void> {
+    const { drainRate: rate, onDrainProgress: onProgress } = this.options;
     this.draining = true;
-    this.drained ??= drain(this.connections, { rate, timeoutMs, onProgress });
+    this.drainBy = Math.min(this.drainBy, performance.now() + timeoutMs);
+    this.drained ??= drain(this.connections, { rate, deadline: () => this.drainBy, onProgress });
     return this.drained;
   }
 
@@ -151,6 +153,7 @@ export class Gateway {
     const connection = new Connection({ id, socket, ws, highWaterBytes: this.options.highWaterBytes });
     const session = new Session(connection, this.options.session);
     const stopHeartbeat = this.heartbeat.add(connection);
+    const begin = performance.now();
     this.connections.add(connection);
     this.sessions.set(connection, session);
     connection.listen({
@@ -165,7 +168,8 @@ export class Gateway {
       },
       onClosed: (code) => {
         stopHeartbeat();
-        this.forget(connection, session, code);
+        session.end();
+        this.forget(connection, code, (performance.now() - begin) / 1000);
       },
     });
     this.welcome(connection, session, outcome);
@@ -180,13 +184,14 @@ export class Gateway {
     if (this.draining) connection.close('service_restart');
   }
 
-  private forget(connection: Connection, session: Session, code: number): void {
+  private forget(connection: Connection, code: number, seconds: number): void {
     this.connections.delete(connection);
     this.sessions.delete(connection);
     this.behind.delete(connection);
-    session.end();
+    const { metrics } = this.options.session;
     const label = CLOSE_LABELS.includes(String(code)) ? String(code) : 'other';
-    this.options.session.metrics.add('holdfast.closes', 1, { code: label });
+    metrics.add('holdfast.closes', 1, { code: label });
+    metrics.record('holdfast.connection.lifetime.seconds', seconds);
   }
 
   private unsent(combine: (total: number, bytes: number) => number): number {

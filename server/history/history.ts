@@ -45,6 +45,8 @@ export class PgHistory implements History {
   private readonly outage: Outage;
   private readonly lanes: readonly Lane[];
   private suspecting = false;
+  /** Size of the database; undefined until the upkeep has asked. */
+  private bytes: number | undefined;
   private upkeep: Upkeep | undefined;
 
   constructor(options: HistoryOptions) {
@@ -63,6 +65,9 @@ export class PgHistory implements History {
     });
     this.lanes = Array.from({ length: options.lanes }, () => this.createLane());
     options.metrics.observe('holdfast.history.queue', () => this.queued);
+    options.metrics.observe('holdfast.history.queue.limit', () => options.queueMax);
+    options.metrics.observe('holdfast.history.connections.limit', () => options.poolMax);
+    options.metrics.observe('holdfast.history.size.bytes', () => this.bytes);
     options.metrics.observe('holdfast.history.up', () => (this.outage.isOn ? 0 : 1));
     for (const state of ['busy', 'idle', 'waiting'] as const)
       options.metrics.observe(
@@ -82,6 +87,9 @@ export class PgHistory implements History {
       intervalMs: upkeepIntervalMs,
       daysAhead: partitionDaysAhead,
       retentionDays,
+      onSize: (bytes) => {
+        this.bytes = bytes;
+      },
       onDropped: (tables) => {
         metrics.add('holdfast.history.partitions.dropped', tables.length);
         this.options.log(`Retention dropped ${tables.join(', ')}.`);
@@ -159,7 +167,7 @@ export class PgHistory implements History {
       refusal: () => (this.outage.isOn ? historyAway() : undefined),
       onCommitted: (result) => this.onCommitted(result.committed),
       onBatch: (waitSeconds, size) => {
-        metrics.record('holdfast.history.lane.wait.seconds', waitSeconds);
+        metrics.record('holdfast.publish.stage.seconds', waitSeconds, { stage: 'queue' });
         metrics.record('holdfast.history.batch.messages', size);
       },
     });
@@ -172,7 +180,8 @@ export class PgHistory implements History {
       return await this.query('append', () => this.appendWithPartitions(messages));
     } finally {
       endSpan(messages.length);
-      this.options.metrics.record('holdfast.history.commit.duration.seconds', (performance.now() - begin) / 1000);
+      const seconds = (performance.now() - begin) / 1000;
+      this.options.metrics.record('holdfast.publish.stage.seconds', seconds, { stage: 'commit' });
     }
   }
 

@@ -11,6 +11,11 @@ async function trimCommits(database: Queryable): Promise<void> {
   await database.query(`DELETE FROM commits WHERE at < now() - interval '10 minutes'`);
 }
 
+async function databaseSize(database: Queryable): Promise<number> {
+  const { rows } = await database.query<{ bytes: string }>('SELECT pg_database_size(current_database()) AS bytes');
+  return Number(rows[0]?.bytes);
+}
+
 export interface UpkeepOptions {
   readonly database: Queryable;
   /** For a connection of its own: dropping a partition waits for its readers, longer than a publish may take. */
@@ -20,6 +25,7 @@ export interface UpkeepOptions {
   readonly daysAhead: number;
   /** Days of messages to keep; 0: all. */
   readonly retentionDays: number;
+  readonly onSize: (bytes: number) => void;
   readonly onDropped: (tables: readonly string[]) => void;
   readonly onError: (error: unknown) => void;
 }
@@ -38,6 +44,8 @@ export function startUpkeep(options: UpkeepOptions): Upkeep {
   const tidy = () => {
     ensurePartitions(database, daysAhead)
       .then(() => dropPartitions(options))
+      .then(() => databaseSize(database))
+      .then(options.onSize)
       .catch(onError);
   };
   tidy();

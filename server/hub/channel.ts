@@ -20,6 +20,11 @@ export interface ChannelContext extends FeedContext {
   readonly onEmpty: (channel: Channel) => void;
 }
 
+type CatchUpCause = 'subscribed' | 'recovering' | 'slow' | 'lost';
+
+/** Two clocks that are kept by NTP differ by less. */
+const CLOCK_TOLERANCE_MS = 20;
+
 export class Channel {
   readonly name: string;
   private readonly context: ChannelContext;
@@ -59,6 +64,16 @@ export class Channel {
     if (!this.feed.isOpen) return undefined;
     const { epoch, top } = this.feed.tail;
     return { epoch, top };
+  }
+
+  /** Whether there are messages that the tail knows of and does not hold. */
+  get isBehind(): boolean {
+    return this.feed.isOpen && this.feed.tail.need.kind !== 'nothing';
+  }
+
+  /** Subscriptions that are not live. */
+  get behindCount(): number {
+    return this.behind.size;
   }
 
   get subscriptionCount(): number {
@@ -136,7 +151,7 @@ export class Channel {
   private writeLive(subscription: Subscription, pieces: readonly Piece[]): void {
     for (const { bytes, last } of pieces) {
       if (subscription.sink.write(bytes)) continue;
-      this.fallBehind(subscription, last);
+      this.fallBehind(subscription, last, 'slow');
       return;
     }
   }
@@ -145,7 +160,10 @@ export class Channel {
     const { metrics } = this.context;
     const newest = segments.at(-1) as Segment;
     metrics.add('holdfast.deliveries', (newest.last - (segments[0] as Segment).first + 1) * recipients);
-    metrics.record('holdfast.delivery.lag.seconds', Math.max(0, Date.now() - newest.createdAt) / 1000);
+    const lag = Date.now() - newest.createdAt;
+    metrics.record('holdfast.delivery.lag.seconds', Math.max(0, lag) / 1000);
+    if (lag < -CLOCK_TOLERANCE_MS) metrics.add('holdfast.clock.disagreements', 1);
+    metrics.record('holdfast.fanout.recipients', recipients);
     for (const { traceparent } of segments) if (traceparent) recordFanout(traceparent, this.name, recipients, seconds);
   }
 
@@ -155,7 +173,8 @@ export class Channel {
     subscription.state = 'live';
   }
 
-  private fallBehind(subscription: Subscription, position: number): void {
+  private fallBehind(subscription: Subscription, position: number, cause: CatchUpCause): void {
+    this.context.metrics.add('holdfast.catchups', 1, { cause });
     this.live.delete(subscription);
     this.behind.add(subscription);
     subscription.state = 'catching-up';
@@ -167,7 +186,7 @@ export class Channel {
     const { tail } = this.feed;
     const { offset, recovered, reason } = placement ?? { offset: tail.flushed, recovered: false };
     if (placement) this.context.metrics.add('holdfast.recoveries', 1, { result: reason ?? 'recovered' });
-    this.fallBehind(subscription, offset);
+    this.fallBehind(subscription, offset, placement ? 'recovering' : 'subscribed');
     subscription.onPosition({
       channel: this.name,
       epoch: tail.epoch,
@@ -185,7 +204,7 @@ export class Channel {
   private tellLost(subscriptions: readonly Subscription[], reason: RecoveryFailure): void {
     const { epoch, flushed, known } = this.feed.tail;
     for (const subscription of subscriptions) {
-      this.fallBehind(subscription, flushed);
+      this.fallBehind(subscription, flushed, 'lost');
       subscription.onPosition({ channel: this.name, epoch, offset: flushed, top: known, recovered: false, reason });
       this.catchUp.advance(subscription);
     }

@@ -82,13 +82,13 @@ export class Hub {
     const announce = (channel: string) => backplane.publishPresenceHint(channel);
     this.presence = new PresenceHub({ store: options.presenceStore, clock, ttlMs: options.presenceTtlMs, announce });
     metrics.observe('holdfast.tails', () => this.channels.size);
+    metrics.observe('holdfast.tails.behind', () => this.count((channel) => (channel.isBehind ? 1 : 0)));
     metrics.observe('holdfast.subscriptions', () => this.subscriptionCount);
+    metrics.observe('holdfast.subscriptions.behind', () => this.count((channel) => channel.behindCount));
   }
 
   get subscriptionCount(): number {
-    let count = 0;
-    for (const channel of this.channels.values()) count += channel.subscriptionCount;
-    return count;
+    return this.count((channel) => channel.subscriptionCount);
   }
 
   /** Connects to the backplane and begins to check the history. */
@@ -154,6 +154,12 @@ export class Hub {
   /** Makes `user` present until the result is called. Changes go to `listener`, beginning with everybody. */
   joinPresence(channel: string, user: string, listener: PresenceListener): Promise<() => void> {
     return this.presence.join(channel, user, listener);
+  }
+
+  private count(of: (channel: Channel) => number): number {
+    let count = 0;
+    for (const channel of this.channels.values()) count += of(channel);
+    return count;
   }
 
   private historyRegressed(epoch: string): void {

@@ -19,10 +19,11 @@ export interface Publisher {
 }
 
 export function createPublisher(history: HistoryWriter, userLimits: UserLimits, metrics: Metrics): Publisher {
-  const append = async (user: string, request: PublishRequest): Promise<Appended> => {
+  const append = async (user: string, request: PublishRequest, begin: number): Promise<Appended> => {
     userLimits.requirePublishRate(user);
     const { channel, clientMsgId } = request;
     const data = toJson(request.data);
+    metrics.record('holdfast.publish.stage.seconds', (performance.now() - begin) / 1000, VALIDATE);
     const span = startPublish(channel, request.traceparent);
     if (!span) return history.append({ channel, sender: user, data, clientMsgId });
     try {
@@ -44,16 +45,23 @@ export function createPublisher(history: HistoryWriter, userLimits: UserLimits, 
     async publish(via, user, request) {
       const begin = performance.now();
       try {
-        const appended = await append(user, request);
+        const appended = await append(user, request, begin);
         metrics.record('holdfast.publish.duration.seconds', (performance.now() - begin) / 1000, { via });
         metrics.add('holdfast.publishes', 1, { via, result: appended.duplicate ? 'duplicate' : 'stored' });
         return appended;
       } catch (error) {
-        metrics.add('holdfast.publishes', 1, { via, result: 'failed' });
+        metrics.add('holdfast.publishes', 1, { via, result: isOurs(error) ? 'failed' : 'refused' });
         throw error;
       }
     },
   };
+}
+
+const VALIDATE = { stage: 'validate' } as const;
+
+/** Whether the service is at fault, or the caller. */
+function isOurs(error: unknown): boolean {
+  return !(error instanceof AppError) || error.httpStatus >= 500;
 }
 
 function toJson(data: unknown): string {

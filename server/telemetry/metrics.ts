@@ -1,17 +1,27 @@
 /** Instruments made from the catalogue, behind three verbs. Everything else in the server records through this. */
 import type { Attributes, Histogram, Meter } from '@opentelemetry/api';
-import { type LabelsOf, METRICS, type MetricDefinition, type MetricName, type MetricNameOf } from './catalogue.ts';
+import type { METRICS } from './catalogue.ts';
+import type { Catalogue, LabelsOf, MetricDefinition, NamesOf } from './definition.ts';
 
-type Labels<K extends MetricName> = LabelsOf<K> extends undefined ? [] : [labels: LabelsOf<K>];
+type LabelArguments<C extends Catalogue, K extends keyof C> =
+  LabelsOf<C, K> extends undefined ? [] : [labels: LabelsOf<C, K>];
 
-export interface Metrics {
+/** The instruments of a catalogue. */
+export interface Instruments<C extends Catalogue> {
   /** Adds to a counter. */
-  add<K extends MetricNameOf<'counter'>>(name: K, value: number, ...labels: Labels<K>): void;
+  add<K extends NamesOf<C, 'counter'>>(name: K, value: number, ...labels: LabelArguments<C, K>): void;
   /** Records one observation of a histogram. */
-  record<K extends MetricNameOf<'histogram'>>(name: K, value: number, ...labels: Labels<K>): void;
-  /** Has a gauge read by `read` at every scrape. */
-  observe<K extends MetricNameOf<'gauge'>>(name: K, read: () => number, ...labels: Labels<K>): void;
+  record<K extends NamesOf<C, 'histogram'>>(name: K, value: number, ...labels: LabelArguments<C, K>): void;
+  /** Has a gauge read by `read` at every scrape; undefined: not known yet, and nothing is exported. */
+  observe<K extends NamesOf<C, 'gauge'>>(
+    name: K,
+    read: () => number | undefined,
+    ...labels: LabelArguments<C, K>
+  ): void;
 }
+
+/** Those of a node. */
+export type Metrics = Instruments<typeof METRICS>;
 
 /** One series of a counter. */
 interface Series {
@@ -24,10 +34,10 @@ interface Series {
  * Counters are plain numbers that are read at each scrape: an OpenTelemetry counter hashes its attributes at every
  * `add`, which was measurable in every publish.
  */
-export function createMetrics(meter: Meter): Metrics {
+export function createInstruments<C extends Catalogue>(meter: Meter, catalogue: C): Instruments<C> {
   const counters = new Map<string, Map<string, Series>>();
   const histograms = new Map<string, Histogram>();
-  for (const [name, definition] of Object.entries<MetricDefinition>(METRICS)) {
+  for (const [name, definition] of Object.entries<MetricDefinition>(catalogue)) {
     if (definition.type === 'counter') counters.set(name, createCounter(meter, name, definition));
     else if (definition.type === 'histogram') histograms.set(name, createHistogram(meter, name, definition));
   }
@@ -38,9 +48,12 @@ export function createMetrics(meter: Meter): Metrics {
     },
     record: (name, value, labels?: Attributes) => histograms.get(name)?.record(value, labels),
     observe: (name, read, labels?: Attributes) => {
-      const { help, unit } = METRICS[name];
+      const { help, unit } = catalogue[name] as MetricDefinition;
       const gauge = meter.createObservableGauge(name, { description: help, unit });
-      gauge.addCallback((result) => result.observe(read(), labels));
+      gauge.addCallback((result) => {
+        const value = read();
+        if (value !== undefined) result.observe(value, labels);
+      });
     },
   };
 }

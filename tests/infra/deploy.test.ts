@@ -3,9 +3,11 @@
  * AWS. What came up is looked at with AWS's own client; a second plan is empty; nothing is left in the end.
  */
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { parse } from 'yaml';
+import { BOARDS, boardUid } from '../../dashboards/lib/links.ts';
+import { RULE_GROUPS } from '../../dashboards/rules/index.ts';
 import { ENVIRONMENTS, type Environment } from '../../infra/environments.ts';
 import { findProgram } from '../../infra/local/programs.ts';
-import { ruleFiles } from '../../infra/observability/assets.ts';
 import { Deployment, STACKS } from '../support/fake-aws/deployment.ts';
 import { FakeAws, whyNoFakeAws } from '../support/fake-aws/fake-aws.ts';
 
@@ -242,9 +244,21 @@ const why = whyNoFakeAws() ?? (findProgram('terraform') === undefined ? 'terrafo
         for (const alarm of MetricAlarms)
           if (alarm.AlarmName !== named('ScaleIn')) expect(alarm.AlarmActions).toEqual([on_call_topic_arn?.value]);
         expect(alertManagerDefinition.data).toContain(on_call_topic_arn?.value);
+        const groups = RULE_GROUPS.filter((group) => environment.observability.probes || group.name !== 'probes');
         expect(ruleGroupsNamespaces.map((one: { name: string }) => one.name).sort()).toEqual(
-          ruleFiles().map((file) => file.name),
+          groups.map((group) => group.name).sort(),
         );
+        const loaded = await aws.ask(
+          ...groups.map(
+            (group) => ['amp', 'describe_rule_groups_namespace', { workspaceId, name: group.name }] as const,
+          ),
+        );
+        groups.forEach((group, i) => {
+          const [{ rules }] = parse(loaded[i].ruleGroupsNamespace.data).groups;
+          expect(rules.flatMap((rule: { alert?: string }) => rule.alert ?? [])).toEqual(
+            group.alerts.map(({ alert }) => alert),
+          );
+        });
       });
 
       test('keys that were drawn by AWS and are in no state', async () => {
@@ -279,6 +293,11 @@ const why = whyNoFakeAws() ?? (findProgram('terraform') === undefined ? 'terrafo
     expect(JSON.parse(Body).datasources).toMatchObject([
       { type: 'prometheus', url: expect.stringContaining('/workspaces/ws-') },
     ]);
+    const boards = await aws.ask(
+      ...BOARDS.map((name) => ['s3', 'get_object', { Bucket: bucket.Name, Key: `dashboards/${name}.json` }] as const),
+    );
+    expect(boards.map((board) => JSON.parse(board.Body).uid)).toEqual(BOARDS.map(boardUid));
+    for (const board of boards) expect(board.Body).not.toMatch(/@[A-Z_]+@/);
   });
 
   test(

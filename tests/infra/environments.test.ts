@@ -1,6 +1,7 @@
 /** B2: environments that cannot work are refused at synth, each problem with its own message; the shipped ones can. */
 import { expect, test } from '@jest/globals';
-import { checkEnvironment, drainSeconds, EnvironmentError, findEnvironment } from '../../infra/environment-rules.ts';
+import { drainSeconds } from '../../infra/drain-time.ts';
+import { checkEnvironment, EnvironmentError, findEnvironment } from '../../infra/environment-rules.ts';
 import { ENVIRONMENT_NAMES, ENVIRONMENTS, type Environment } from '../../infra/environments.ts';
 
 const { prod, dev } = ENVIRONMENTS;

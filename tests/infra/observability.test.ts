@@ -1,6 +1,8 @@
 /** Rules, dashboards and the probe are wired by their place in the tree: what is there is deployed. */
 import { describe, expect, test } from '@jest/globals';
 import { parse } from 'yaml';
+import { BOARDS } from '../../dashboards/lib/links.ts';
+import { RULE_GROUPS } from '../../dashboards/rules/index.ts';
 import { ENVIRONMENT_NAMES, ENVIRONMENTS } from '../../infra/environments.ts';
 import { alertManagerDefinition } from '../../infra/observability/alert-manager.ts';
 import { dashboardFiles, ruleFiles } from '../../infra/observability/assets.ts';
@@ -13,9 +15,11 @@ import { at, Synthesised } from '../support/infra/synthesised.ts';
 const prod = ENVIRONMENTS.prod;
 
 describe('rules', () => {
-  test('every file in dashboards/rules is a namespace of the workspace, with its text untouched', () => {
-    const files = ruleFiles();
-    expect(files.map(({ name }) => name)).toContain('watchdog');
+  const urls = { runbooks: prod.observability.runbooksUrl, grafana: 'https://grafana-realtime.example.com' };
+
+  test('every rule file is a namespace of the workspace, with its text untouched and its links in place', () => {
+    const files = ruleFiles(urls);
+    expect(files.map(({ name }) => name)).toEqual(RULE_GROUPS.map(({ name }) => name).sort());
     const namespaces = new Synthesised(prod).all('aws_prometheus_rule_group_namespace');
     expect(namespaces.map(({ config }) => config.name)).toEqual(files.map(({ name }) => name));
     for (const { config } of namespaces) {
@@ -23,7 +27,16 @@ describe('rules', () => {
       // Terraform's own escapes undone.
       expect(String(config.data).replaceAll('$${', '${').replaceAll('%%{', '%{')).toBe(text);
       expect(parse(text)).toHaveProperty('groups');
+      expect(text).not.toMatch(/@[A-Z_]+@/);
+      expect(text).toContain(`runbook_url: "${urls.runbooks}/alerts/`);
+      expect(text).toContain(`dashboard_url: "${urls.grafana}/d/holdfast-`);
     }
+  });
+
+  test('where no probe is deployed, nobody is told that it is missing', () => {
+    const namespaces = new Synthesised(ENVIRONMENTS.dev).all('aws_prometheus_rule_group_namespace');
+    expect(namespaces.map(({ config }) => config.name)).not.toContain('probes');
+    expect(namespaces.length).toBe(RULE_GROUPS.length - 1);
   });
 
   test('the alert manager calls the topic, pages sooner than tickets, and leaves the watchdog alone', () => {
@@ -40,7 +53,8 @@ describe('rules', () => {
 });
 
 test('Grafana gets the data source that the dashboards name, and every dashboard', () => {
-  const dashboards = [...dashboardFiles(), { name: 'overview', text: '{"uid":"overview"}' }];
+  const dashboards = dashboardFiles({ runbooks: 'https://runbooks', grafana: 'https://grafana' });
+  expect(dashboards.map(({ name }) => name)).toEqual([...BOARDS].sort());
   const files = grafanaFiles({ region: 'eu-west-1', prometheusEndpoint: 'https://aps/workspaces/ws-1/', dashboards });
   expect(JSON.parse(files['datasources/prometheus.yaml'] ?? '').datasources).toMatchObject([
     { uid: 'prometheus', url: 'https://aps/workspaces/ws-1/', jsonData: { sigV4Region: 'eu-west-1' } },

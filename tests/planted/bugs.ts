@@ -147,7 +147,7 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     part: 'drain',
     bug: 'a deregistered node goes on as if nothing had happened',
     file: 'server/node.ts',
-    find: "gateway.drain().catch((error: unknown) => onError('The drain failed.', error));",
+    find: "gateway.drain(config.DEREGISTRATION_DRAIN_MS).catch((error: unknown) => onError('The drain failed.', error));",
     replace: '',
     tests: 'tests/integration/drain-deregistered',
   },
