@@ -5,6 +5,7 @@ import { Construct } from 'constructs';
 import type { Environment } from '../environments.ts';
 import { alertManagerDefinition } from '../observability/alert-manager.ts';
 import type { Asset } from '../observability/assets.ts';
+import { literal } from './literal.ts';
 import type { OnCallTopic } from './on-call-topic.ts';
 
 export interface AlertingProps {
@@ -17,9 +18,8 @@ export interface AlertingProps {
 export class Alerting extends Construct {
   constructor(scope: Construct, id: string, { environment, workspaceId, rules, topic }: AlertingProps) {
     super(scope, id);
-    // Terraform would take Prometheus' own templates for its.
     for (const { name, text } of rules)
-      new PrometheusRuleGroupNamespace(this, `rules-${name}`, { workspaceId, name, data: escapeTemplates(text) });
+      new PrometheusRuleGroupNamespace(this, `rules-${name}`, { workspaceId, name, data: literal(text) });
     new PrometheusAlertManagerDefinition(this, 'alert-manager', {
       workspaceId,
       definition: alertManagerDefinition({
@@ -30,9 +30,4 @@ export class Alerting extends Construct {
       dependsOn: [topic.policy],
     });
   }
-}
-
-/** `${` and `%{` begin templates of Terraform; doubled they are text. */
-function escapeTemplates(text: string): string {
-  return text.replaceAll('${', '$${').replaceAll('%{', '%%{');
 }

@@ -15,6 +15,7 @@ import type { Environment } from '../environments.ts';
 import { PROVISIONING } from '../observability/grafana-files.ts';
 import { grafanaContainers } from '../task/grafana-containers.ts';
 import { GeneratedSecret } from './generated-secret.ts';
+import { literal } from './literal.ts';
 import { LogGroup } from './log-group.ts';
 import { nameOf } from './names.ts';
 import { PrivateBucket } from './private-bucket.ts';
@@ -68,7 +69,7 @@ export class Grafana extends Construct {
       new S3Object(this, path, {
         bucket: bucket.name,
         key: path,
-        content: content.replaceAll('${', '$${').replaceAll('%{', '%%{'),
+        content: literal(content),
         contentType: path.endsWith('.json') ? 'application/json' : 'application/yaml',
         dependsOn: [bucket.versions],
       });

@@ -2,7 +2,8 @@
  * One round of a probe, phase by phase: get in, publish through one node, receive through another, lose the connection,
  * come back and recover what was missed, and compare all of it with what was acknowledged.
  */
-import { type AuditedReceiver, Auditor } from '../audit/auditor.ts';
+import { randomUUID } from 'node:crypto';
+import { type AuditedReceiver, Auditor, type HistorySource } from '../audit/auditor.ts';
 import { httpHistory } from '../audit/http-history.ts';
 import type { Position } from '../protocol/messages.ts';
 import type { ProbePhase } from '../telemetry/catalogue.ts';
@@ -34,7 +35,7 @@ export interface RoundResult {
   readonly seconds: Readonly<Partial<Record<ProbePhase, number>>>;
   /** Nodes of publisher and receiver. */
   readonly nodes: { readonly publisher: string; readonly receiver: string };
-  /** Of a round that came to its end. */
+  /** Of a round that came to its end; of one that did not, only what was acknowledged and is not stored. */
   readonly findings?: Findings;
 }
 
@@ -55,6 +56,9 @@ class Round {
   private receiverNode = '';
   private newest: Position | undefined;
   private received = 0;
+  private history: HistorySource | undefined;
+  /** What was acknowledged: offset -> the random part of its data. */
+  private readonly acknowledged = new Map<number, string>();
   private onReceived: () => void = () => {};
 
   constructor(options: RoundOptions) {
@@ -67,7 +71,9 @@ class Round {
       return { ...this.result(), ok: isClean(findings), ...(!isClean(findings) && this.broken(findings)), findings };
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error);
-      return { ...this.result(), ok: false, failed: { phase: this.phase, reason } };
+      const lost = await this.unstored();
+      const findings = lost > 0 && { findings: { received: 0, lost, duplicated: 0, reordered: 0, altered: 0 } };
+      return { ...this.result(), ok: false, failed: { phase: this.phase, reason }, ...findings };
     } finally {
       for (const connection of this.open) connection.drop();
     }
@@ -76,7 +82,8 @@ class Round {
   private async play(): Promise<Findings> {
     const { url, channel, timeoutMs, messages } = this.options;
     const token = await this.options.token();
-    const auditor = new Auditor({ history: httpHistory({ url, token, timeoutMs }) });
+    this.history = httpHistory({ url, token, timeoutMs });
+    const auditor = new Auditor({ history: this.history });
     const ear = auditor.receiver('probe');
 
     const tickets = await this.time('ticket', () =>
@@ -148,8 +155,9 @@ class Round {
   private async publish(publisher: ProbeConnection, auditor: Auditor, count: number): Promise<void> {
     const { channel } = this.options;
     for (let i = 0; i < count; i++) {
-      const data = { probe: crypto.randomUUID(), at: Date.now() };
+      const data = { probe: randomUUID(), at: Date.now() };
       const { epoch, offset } = await publisher.publish(channel, data);
+      this.acknowledged.set(offset, data.probe);
       auditor.acknowledged(channel, { epoch, offset }, data);
       this.newest = { epoch, offset };
     }
@@ -170,6 +178,16 @@ class Round {
       };
       this.onReceived();
     });
+  }
+
+  /** How many acknowledged messages the history does not hold; 0 too when it cannot be read now. */
+  private async unstored(): Promise<number> {
+    const first = Math.min(...this.acknowledged.keys());
+    if (!this.history || !Number.isFinite(first)) return 0;
+    const page = await this.history(this.options.channel, first - 1).catch(() => undefined);
+    if (!page) return 0;
+    const stored = new Map(page.messages.map(({ offset, data }) => [offset, (data as { probe?: string }).probe]));
+    return [...this.acknowledged].filter(([offset, probe]) => stored.get(offset) !== probe).length;
   }
 
   private result() {

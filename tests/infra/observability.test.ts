@@ -3,6 +3,7 @@ import { describe, expect, test } from '@jest/globals';
 import { parse } from 'yaml';
 import { BOARDS } from '../../dashboards/lib/links.ts';
 import { RULE_GROUPS } from '../../dashboards/rules/index.ts';
+import { literal } from '../../infra/constructs/literal.ts';
 import { ENVIRONMENT_NAMES, ENVIRONMENTS } from '../../infra/environments.ts';
 import { alertManagerDefinition } from '../../infra/observability/alert-manager.ts';
 import { dashboardFiles, ruleFiles } from '../../infra/observability/assets.ts';
@@ -60,6 +61,15 @@ test('Grafana gets the data source that the dashboards name, and every dashboard
     { uid: 'prometheus', url: 'https://aps/workspaces/ws-1/', jsonData: { sigV4Region: 'eu-west-1' } },
   ]);
   for (const { name, text } of dashboards) expect(files[`dashboards/${name}.json`]).toBe(text);
+});
+
+test('what Terraform would take for its templates reaches it as text', () => {
+  expect(literal(`a $\{b} %{c} {d} $e`)).toBe(`a $$\{b} %%{c} {d} $e`);
+  const objects = new Synthesised(prod)
+    .all('aws_s3_object')
+    .filter(({ config }) => String(config.key).endsWith('.json'));
+  expect(objects.length).toBe(BOARDS.length);
+  for (const { config } of objects) expect(String(config.content).replaceAll(`$$\{`, '')).not.toContain(`$\{`);
 });
 
 describe('the collector', () => {
