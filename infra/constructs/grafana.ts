@@ -15,7 +15,6 @@ import type { Environment } from '../environments.ts';
 import { PROVISIONING } from '../observability/grafana-files.ts';
 import { grafanaContainers } from '../task/grafana-containers.ts';
 import { GeneratedSecret } from './generated-secret.ts';
-import { literal } from './literal.ts';
 import { LogGroup } from './log-group.ts';
 import { nameOf } from './names.ts';
 import { PrivateBucket } from './private-bucket.ts';
@@ -35,7 +34,7 @@ export interface GrafanaProps {
   readonly clusterArn: string;
   readonly metricsStoreArn: string;
   readonly keyArn: string;
-  /** Path below Grafana's provisioning directory -> text. */
+  /** Path below Grafana's provisioning directory -> text, as Terraform reads it. */
   readonly files: Readonly<Record<string, string>>;
 }
 
@@ -69,7 +68,7 @@ export class Grafana extends Construct {
       new S3Object(this, path, {
         bucket: bucket.name,
         key: path,
-        content: literal(content),
+        content,
         contentType: path.endsWith('.json') ? 'application/json' : 'application/yaml',
         dependsOn: [bucket.versions],
       });

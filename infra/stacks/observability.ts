@@ -6,6 +6,7 @@ import { Alarms } from '../constructs/alarms.ts';
 import { Alerting } from '../constructs/alerting.ts';
 import { grafanaHost } from '../constructs/balancer.ts';
 import { Grafana } from '../constructs/grafana.ts';
+import { literal } from '../constructs/literal.ts';
 import { SERVER_SERVICE } from '../constructs/names.ts';
 import { OnCallTopic } from '../constructs/on-call-topic.ts';
 import { Probes } from '../constructs/probes.ts';
@@ -103,7 +104,11 @@ export class ObservabilityStack extends EnvironmentStack {
       clusterArn: service.cluster.arn,
       metricsStoreArn,
       keyArn: network.key.arn,
-      files: grafanaFiles({ region: environment.region, prometheusEndpoint, dashboards }),
+      files: grafanaFiles({
+        region: environment.region,
+        prometheusEndpoint,
+        dashboards: dashboards.map(({ name, text }) => ({ name, text: literal(text) })),
+      }),
     });
   }
 

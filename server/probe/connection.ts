@@ -77,6 +77,12 @@ export class ProbeConnection {
     return reply;
   }
 
+  /** Says goodbye. */
+  close(): void {
+    this.fail(new Error('The probe closed the connection.'));
+    this.socket.close(1000);
+  }
+
   /** Ends it without a word, as a lost network does. */
   drop(): void {
     this.fail(new Error('The probe dropped the connection.'));

@@ -75,7 +75,7 @@ class Round {
       const findings = lost > 0 && { findings: { received: 0, lost, duplicated: 0, reordered: 0, altered: 0 } };
       return { ...this.result(), ok: false, failed: { phase: this.phase, reason }, ...findings };
     } finally {
-      for (const connection of this.open) connection.drop();
+      for (const connection of this.open) connection.close();
     }
   }
 
@@ -135,7 +135,7 @@ class Round {
     const { url, timeoutMs } = this.options;
     let connection = first;
     for (let i = 1; i < NODE_TRIES && connection.nodeId === this.publisher?.nodeId; i++) {
-      connection.drop();
+      connection.close();
       connection = await this.connect(await getTicket(url, token, timeoutMs));
     }
     this.receiverNode = connection.nodeId;
