@@ -19,9 +19,9 @@ const REPEAT_MS = 5_000;
  * Logs errors that can come thousands of times a second (a dependency is away) once in a while, with their count.
  * Kinds are the message texts without their variable parts, so the table stays small.
  */
-export function createErrorLog(log: Logger): (message: string, error: unknown) => void {
+export function createErrorLog(log: Logger): (message: string, error: unknown, traceId?: string) => void {
   const kinds = new Map<string, { at: number; count: number }>();
-  return (message, error) => {
+  return (message, error, traceId) => {
     const kind = error instanceof Error ? `${error.name} ${error.message}` : message;
     const now = performance.now();
     if (kinds.size > 1_000) kinds.clear();
@@ -29,7 +29,7 @@ export function createErrorLog(log: Logger): (message: string, error: unknown) =
     seen.count++;
     kinds.set(kind, seen);
     if (now - seen.at < REPEAT_MS) return;
-    log.error({ err: error, times: seen.count }, message);
+    log.error({ err: error, times: seen.count, ...(traceId && { trace_id: traceId }) }, message);
     kinds.set(kind, { at: now, count: 0 });
   };
 }

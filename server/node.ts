@@ -48,7 +48,7 @@ interface Shared {
   readonly once: OnceStore | undefined;
 }
 
-type OnError = (message: string, error: unknown) => void;
+type OnError = (message: string, error: unknown, traceId?: string) => void;
 
 /**
  * Starts a node; resolves when it serves.

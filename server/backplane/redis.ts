@@ -4,6 +4,7 @@
  */
 import type { Redis } from 'ioredis';
 import type { Metrics } from '../telemetry/metrics.ts';
+import { recordBackplanePublish } from '../telemetry/tracing.ts';
 import { Canary } from './canary.ts';
 import { decodePayload, encodeBatch, encodeEvent, encodePresenceHint } from './payload.ts';
 import type { Backplane, BackplaneEvents, Batch } from './types.ts';
@@ -69,7 +70,7 @@ export class RedisBackplane implements Backplane {
   }
 
   publish(channel: string, batch: Batch): void {
-    this.send(channel, () => encodeBatch(batch));
+    this.send(channel, () => encodeBatch(batch), batch.traceparent);
   }
 
   publishEvent(channel: string, json: string): void {
@@ -108,19 +109,24 @@ export class RedisBackplane implements Backplane {
     await commands.quit().catch(() => commands.disconnect());
   }
 
-  private send(channel: string, encode: () => Buffer | string): void {
+  private send(channel: string, encode: () => Buffer | string, traceparent?: string): void {
     const { commands, metrics } = this.options;
     if (commands.status !== 'ready') {
       metrics.add('holdfast.backplane.publishes', 1, { result: 'skipped' });
       return;
     }
     const begin = performance.now();
+    const endSpan = recordBackplanePublish(traceparent);
     commands.publish(this.prefix + channel, encode()).then(
       () => {
         metrics.add('holdfast.backplane.publishes', 1, { result: 'ok' });
         metrics.record('holdfast.publish.stage.seconds', (performance.now() - begin) / 1000, { stage: 'publish' });
+        endSpan();
       },
-      () => metrics.add('holdfast.backplane.publishes', 1, { result: 'failed' }),
+      (error: unknown) => {
+        metrics.add('holdfast.backplane.publishes', 1, { result: 'failed' });
+        endSpan(error);
+      },
     );
   }
 

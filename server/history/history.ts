@@ -1,6 +1,6 @@
 /** The history in Postgres: group commit over lanes, reads, upkeep. Knows nobody above it: it tells what it committed through a callback. */
 import type { Metrics } from '../telemetry/metrics.ts';
-import { recordCommit } from '../telemetry/tracing.ts';
+import { recordCommit, traceIdOf } from '../telemetry/tracing.ts';
 import { appendBatch } from './append.ts';
 import { Lane } from './lane.ts';
 import { Outage } from './outage.ts';
@@ -23,8 +23,11 @@ export interface HistoryOptions {
   readonly upkeepIntervalMs: number;
   readonly metrics: Metrics;
   readonly log: (message: string) => void;
-  readonly onError: (message: string, error: unknown) => void;
+  /** `traceId`: of the trace that it belongs to, if there is one. */
+  readonly onError: (message: string, error: unknown, traceId?: string) => void;
 }
+
+type StatementKind = 'append' | 'page' | 'tops' | 'recent' | 'epoch';
 
 /** 23514: "no partition of relation found for row". The upkeep failed for days; make the partitions now and try again. */
 const NO_PARTITION = '23514';
@@ -175,9 +178,11 @@ export class PgHistory implements History {
 
   private async store(messages: readonly NewMessage[]) {
     const begin = performance.now();
-    const endSpan = recordCommit(messages.map((message) => message.traceparent));
+    const traceparents = messages.map((message) => message.traceparent);
+    const endSpan = recordCommit(traceparents);
     try {
-      return await this.query('append', () => this.appendWithPartitions(messages));
+      const traceId = traceIdOf(traceparents.find((traceparent) => traceparent !== undefined));
+      return await this.query('append', () => this.appendWithPartitions(messages), traceId);
     } finally {
       endSpan(messages.length);
       const seconds = (performance.now() - begin) / 1000;
@@ -217,14 +222,14 @@ export class PgHistory implements History {
     this.onRestored();
   }
 
-  private async query<T>(kind: 'append' | 'page' | 'tops' | 'recent' | 'epoch', run: () => Promise<T>): Promise<T> {
+  private async query<T>(kind: StatementKind, run: () => Promise<T>, traceId?: string): Promise<T> {
     if (this.outage.isOn) throw historyAway();
     this.options.metrics.add('holdfast.history.statements', 1, { kind });
     try {
       return await run();
     } catch (error) {
       this.options.metrics.add('holdfast.history.errors', 1, { kind });
-      this.options.onError(`A history statement failed (${kind}).`, error);
+      this.options.onError(`A history statement failed (${kind}).`, error, traceId);
       if (isOutage(error)) this.outage.begin();
       throw historyError(error);
     }

@@ -67,6 +67,9 @@ function connectionTo({ url, password, ca }: PostgresLogin): pg.PoolConfig {
 /** With these, pg checks the server's certificate. */
 export const VERIFYING_MODES: ReadonlySet<string> = new Set(['require', 'verify-ca', 'verify-full']);
 
+/** What pg-pool says after `connectionTimeoutMillis`, whether it waited for a free connection or for a new one. */
+const WAITED_TOO_LONG = 'timeout exceeded when trying to connect';
+
 /** Longest wait for connections to close, milliseconds; those to a server that is gone never do. */
 const CLOSE_TIMEOUT_MS = 2_000;
 
@@ -83,8 +86,22 @@ export class Database implements Queryable {
     this.pool = createPool(options);
   }
 
-  /** As of the pool; on the pool of this moment. */
-  readonly query = ((...args: Parameters<Pool['query']>) => this.pool.query(...args)) as Pool['query'];
+  /**
+   * As of the pool; on the pool of this moment.
+   * @throws AppError `overloaded` when every connection is in use for too long: that is no outage, and must not become one
+   */
+  readonly query = (async (...args: Parameters<Pool['query']>) => {
+    const { pool } = this;
+    // As of now: when it fails, those that were busy may just have been closed.
+    const isFull = pool.totalCount >= this.options.max && pool.idleCount === 0;
+    try {
+      return await pool.query(...args);
+    } catch (error) {
+      if (isFull && (error as Error).message === WAITED_TOO_LONG)
+        throw new AppError('overloaded', 'All connections to the history are in use; retry.', { retryAfterMs: 1_000 });
+      throw error;
+    }
+  }) as unknown as Pool['query'];
 
   get counts(): { readonly busy: number; readonly idle: number; readonly waiting: number } {
     const { totalCount, idleCount, waitingCount } = this.pool;

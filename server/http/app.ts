@@ -11,6 +11,7 @@ import Fastify, {
 } from 'fastify';
 import { AppError, errorBody, toAppError } from '../errors.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
+import { traceIdOf } from '../telemetry/tracing.ts';
 import { addDemoPage } from './demo.ts';
 import { addHealthRoutes, type Readiness } from './health.ts';
 import { addMessageRoutes, type MessageRoutesOptions } from './messages.ts';
@@ -97,13 +98,17 @@ function setErrorFormat(app: FastifyInstance, metrics: Metrics): void {
 
 function answerError(
   thrown: FastifyError | AppError,
-  request: Pick<FastifyRequest, 'log'>,
+  request: Pick<FastifyRequest, 'log' | 'headers'>,
   reply: FastifyReply,
   metrics: Metrics,
 ): FastifyReply {
   const error = fromFastify(thrown);
   metrics.add('holdfast.errors', 1, { code: error.code });
-  if (error.code === 'internal') request.log.error({ err: error.cause }, 'A request failed.');
+  if (error.code === 'internal') {
+    const { traceparent } = request.headers;
+    const traceId = traceIdOf(typeof traceparent === 'string' ? traceparent : undefined);
+    request.log.error({ err: error.cause, ...(traceId && { trace_id: traceId }) }, 'A request failed.');
+  }
   if (error.retryAfterMs !== undefined) void reply.header('retry-after', Math.ceil(error.retryAfterMs / 1000));
   return reply
     .code(error.httpStatus)

@@ -159,12 +159,14 @@ export class Channel {
   private recordFanOut(segments: readonly Segment[], recipients: number, seconds: number): void {
     const { metrics } = this.context;
     const newest = segments.at(-1) as Segment;
-    metrics.add('holdfast.deliveries', (newest.last - (segments[0] as Segment).first + 1) * recipients);
+    const messages = newest.last - (segments[0] as Segment).first + 1;
+    metrics.add('holdfast.deliveries', messages * recipients);
     const lag = Date.now() - newest.createdAt;
     metrics.record('holdfast.delivery.lag.seconds', Math.max(0, lag) / 1000);
     if (lag < -CLOCK_TOLERANCE_MS) metrics.add('holdfast.clock.disagreements', 1);
     metrics.record('holdfast.fanout.recipients', recipients);
-    for (const { traceparent } of segments) if (traceparent) recordFanout(traceparent, this.name, recipients, seconds);
+    const traceparents = segments.flatMap((segment) => segment.traceparent ?? []);
+    recordFanout({ traceparents, channel: this.name, messages, recipients, seconds });
   }
 
   private goLive(subscription: Subscription): void {

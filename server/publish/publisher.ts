@@ -34,10 +34,10 @@ export function createPublisher(history: HistoryWriter, userLimits: UserLimits, 
         clientMsgId,
         traceparent: span.traceparent,
       });
-      span.end();
+      span.end(appended);
       return appended;
     } catch (error) {
-      span.end(error);
+      span.fail(error);
       throw error;
     }
   };

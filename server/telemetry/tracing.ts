@@ -1,7 +1,8 @@
 /**
- * Spans of a message's way: publish, commit, fan-out on each node. Whether a publish is traced is decided before the
- * tracer is touched, so that an untraced one costs a comparison. Spans of other requests are linked, not nested:
- * a fan-out that hung under its publish would make traces of any size.
+ * Spans of a message's way: publish, commit, publish to Redis, fan-out on each node. Whether a publish is traced is decided
+ * before the tracer is touched, so that an untraced one costs a comparison. One span per node and batch, never one per
+ * connection, so that a trace stays small however many subscribers there are. A batch belongs to the first traced
+ * publish in it and is linked to all of them, as the messaging conventions of OpenTelemetry ask.
  */
 import {
   type Context,
@@ -28,7 +29,8 @@ const tracer = () => trace.getTracer('holdfast');
 /** A publish that is traced: its context for others to link to, and how to end it. */
 export interface PublishSpan {
   readonly traceparent: string;
-  end(error?: unknown): void;
+  end(stored: { readonly id: string; readonly offset: number }): void;
+  fail(error: unknown): void;
 }
 
 /**
@@ -40,13 +42,18 @@ export function startPublish(channel: string, incoming?: string): PublishSpan | 
   const followed = incoming?.endsWith('-01') === true;
   if (!followed && Math.random() >= sampleRatio) return undefined;
   const parent = followed ? contextOf(incoming) : ROOT_CONTEXT;
-  const attributes = { 'messaging.operation.name': 'publish', 'messaging.destination.name': channel };
+  const attributes = { ...messaging('publish', 'send'), 'messaging.destination.name': channel };
   const span = tracer().startSpan('publish', { kind: SpanKind.PRODUCER, attributes }, parent);
   const { traceId, spanId } = span.spanContext();
   return {
     traceparent: `00-${traceId}-${spanId}-01`,
-    end(error) {
-      if (error) span.setStatus({ code: SpanStatusCode.ERROR, message: String((error as Error).message) });
+    end({ id, offset }) {
+      span.setAttribute('messaging.message.id', id);
+      span.setAttribute('holdfast.offset', offset);
+      span.end();
+    },
+    fail(error) {
+      span.setStatus({ code: SpanStatusCode.ERROR, message: String((error as Error).message) });
       span.end();
     },
   };
@@ -58,9 +65,10 @@ const NO_OP = () => {};
 export function recordCommit(traceparents: readonly (string | undefined)[]): (messages: number) => void {
   const traced = traceparents.filter((value) => value !== undefined);
   if (traced.length === 0) return NO_OP;
+  const attributes = { 'db.system.name': 'postgresql', 'db.stored_procedure.name': 'append_messages' };
   const span = tracer().startSpan(
     'commit',
-    { kind: SpanKind.CLIENT, links: linksTo(traced) },
+    { kind: SpanKind.CLIENT, links: linksTo(traced), attributes },
     contextOf(traced[0] as string),
   );
   return (messages) => {
@@ -69,21 +77,53 @@ export function recordCommit(traceparents: readonly (string | undefined)[]): (me
   };
 }
 
-/** Records the span of a fan-out that began `seconds` ago, linked to the publish that caused it. */
-export function recordFanout(traceparent: string, channel: string, recipients: number, seconds: number): void {
+/** Begins the span of handing a batch to Redis, when it has a traced publish in it. The result ends it. */
+export function recordBackplanePublish(traceparent: string | undefined): (error?: unknown) => void {
+  if (traceparent === undefined) return NO_OP;
+  const attributes = { 'db.system.name': 'redis', 'db.operation.name': 'PUBLISH' };
+  const options = { kind: SpanKind.CLIENT, attributes, links: linksTo([traceparent]) };
+  const span = tracer().startSpan('publish to Redis', options, contextOf(traceparent));
+  return (error) => {
+    if (error) span.setStatus({ code: SpanStatusCode.ERROR, message: String((error as Error).message) });
+    span.end();
+  };
+}
+
+export interface Fanout {
+  /** Of the publishes in it, those that are traced. */
+  readonly traceparents: readonly string[];
+  readonly channel: string;
+  readonly messages: number;
+  readonly recipients: number;
+  /** How long it took; it has just ended. */
+  readonly seconds: number;
+}
+
+/** Records the span of a fan-out that has just ended: one, whatever was in it. */
+export function recordFanout({ traceparents, channel, messages, recipients, seconds }: Fanout): void {
+  const [first] = traceparents;
+  if (first === undefined || sampleRatio === undefined) return;
   const attributes = {
-    'messaging.operation.name': 'process',
+    ...messaging('fan-out', 'process'),
     'messaging.destination.name': channel,
+    'messaging.batch.message_count': messages,
     'holdfast.recipients': recipients,
   };
-  const options = {
-    kind: SpanKind.CONSUMER,
-    attributes,
-    links: linksTo([traceparent]),
-    startTime: Date.now() - seconds * 1000,
-  };
-  tracer().startSpan('fan-out', options, contextOf(traceparent)).end();
+  const startTime = Date.now() - seconds * 1000;
+  const options = { kind: SpanKind.CONSUMER, attributes, links: linksTo(traceparents), startTime };
+  tracer().startSpan('fan-out', options, contextOf(first)).end();
 }
+
+/** For log lines: the trace that a traceparent belongs to. */
+export function traceIdOf(traceparent: string | undefined): string | undefined {
+  return /^00-([0-9a-f]{32})-[0-9a-f]{16}-01$/.exec(traceparent ?? '')?.[1];
+}
+
+const messaging = (name: string, type: 'send' | 'process') => ({
+  'messaging.system': 'holdfast',
+  'messaging.operation.name': name,
+  'messaging.operation.type': type,
+});
 
 function contextOf(traceparent: string | undefined): Context {
   return propagation.extract(context.active(), { traceparent });
