@@ -5,22 +5,12 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import { type Browser, chromium, type Locator, type Page } from 'playwright-core';
+import type { Browser, Locator, Page } from 'playwright-core';
 import type { Cluster } from '../../infra/local/cluster.ts';
+import { launchBrowser } from '../support/browser.ts';
 import { startTestCluster } from '../support/cluster.ts';
-import { findRequirement } from '../support/programs.ts';
 import { describeWith } from '../support/requirements.ts';
 
-const BROWSER_ARGS = [
-  '--headless',
-  '--no-sandbox',
-  '--disable-gpu',
-  '--disable-quic',
-  '--no-first-run',
-  '--disable-background-networking',
-  '--disable-component-update',
-  '--disable-sync',
-];
 const SETTLE_MS = 20_000;
 
 describeWith(
@@ -40,8 +30,7 @@ describeWith(
       nginx: true,
       env: { DEMO_PAGE: 'true', COMMAND_RATE: '100' },
     });
-    const executablePath = findRequirement('chromium');
-    browser = await chromium.launch({ ...(executablePath ? { executablePath } : {}), args: BROWSER_ARGS });
+    browser = await launchBrowser();
     page = await open(1200, 900);
   }, 120_000);
 

@@ -24,7 +24,8 @@ export interface Launcher {
 export interface LauncherPlace {
   readonly directory: string;
   readonly ports: { readonly balancer: number; readonly nodes: readonly [number, number] };
-  start(env?: Readonly<Record<string, string>>, args?: readonly string[]): Launcher;
+  /** @param program default: `npm start` */
+  start(env?: Readonly<Record<string, string>>, args?: readonly string[], program?: string): Launcher;
   remove(): void;
 }
 
@@ -46,14 +47,15 @@ export async function launcherPlace(): Promise<LauncherPlace> {
   return {
     directory,
     ports: { balancer, nodes: [node, node + 1] },
-    start: (more = {}, args = []) => run(directory, { ...env, ...more }, args),
+    start: (more = {}, args = [], program = 'infra/local/start.ts') =>
+      run(directory, { ...env, ...more }, [program, ...args]),
     remove: () => rmSync(directory, { recursive: true, force: true, maxRetries: 5 }),
   };
 }
 
 function run(directory: string, env: Readonly<Record<string, string>>, args: readonly string[]): Launcher {
   const { PATH, HOME } = process.env;
-  const child = spawn(process.execPath, ['--import', 'tsx', 'infra/local/start.ts', ...args], {
+  const child = spawn(process.execPath, ['--import', 'tsx', ...args], {
     cwd: ROOT,
     stdio: ['ignore', 'pipe', 'pipe'],
     env: { PATH, HOME, ...env },
