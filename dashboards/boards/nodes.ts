@@ -31,7 +31,7 @@ export const NODES_BOARD: Board = {
         },
         {
           title: 'Event loop lag',
-          description: 'Everything on the node waits this long. `worst` is the longest pause since the last scrape.',
+          description: 'Everything on the node waits this long. `worst` is the longest pause of the last 10 to 20 s.',
           unit: 's',
           alert: 'HoldfastEventLoopBlocked',
           queries: [

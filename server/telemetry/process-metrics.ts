@@ -1,6 +1,6 @@
-/** Watches the process itself: event loop, memory, start. What it watches since the last scrape, one scraper should own. */
+/** Watches the process itself: event loop, memory, start. Reading it changes nothing, so it may be scraped by several. */
 import { totalmem } from 'node:os';
-import { monitorEventLoopDelay, performance } from 'node:perf_hooks';
+import { type IntervalHistogram, monitorEventLoopDelay, performance } from 'node:perf_hooks';
 import { getHeapStatistics } from 'node:v8';
 import type { Metrics } from './metrics.ts';
 
@@ -11,29 +11,43 @@ export function observeProcess(metrics: Metrics): void {
   metrics.observe('holdfast.start.time.seconds', () => startedAt);
 }
 
+/**
+ * What is said of the event loop covers the last one to two of these windows, milliseconds: at least a usual scrape interval,
+ * and the same for every scraper, of which there may be several.
+ */
+const WINDOW_MS = 10_000;
+
 function observeEventLoop(metrics: Metrics): void {
-  const delay = monitorEventLoopDelay({ resolution: 10 });
-  delay.enable();
-  // The monitor measures its own 10 ms timer: what exceeds it is lag.
-  const lag = (nanoseconds: number) => Math.max(0, nanoseconds / 1e9 - 0.01);
-  metrics.observe('holdfast.event.loop.lag.seconds', () => lag(delay.percentile(50)), { quantile: '0.5' });
-  metrics.observe('holdfast.event.loop.lag.seconds', () => lag(delay.percentile(99)), { quantile: '0.99' });
+  let current = lagHistogram();
+  let last = lagHistogram();
+  let currentBegin = performance.eventLoopUtilization();
+  let lastBegin = currentBegin;
+  setInterval(() => {
+    last.disable();
+    last = current;
+    last.disable();
+    current = lagHistogram();
+    lastBegin = currentBegin;
+    currentBegin = performance.eventLoopUtilization();
+  }, WINDOW_MS).unref();
+  // The monitor measures its own timer: what exceeds it is lag.
+  const lag = (of: (histogram: IntervalHistogram) => number) =>
+    Math.max(0, Math.max(of(current), of(last)) / 1e9 - RESOLUTION_MS / 1e3);
+  metrics.observe('holdfast.event.loop.lag.seconds', () => lag((one) => one.percentile(50)), { quantile: '0.5' });
+  metrics.observe('holdfast.event.loop.lag.seconds', () => lag((one) => one.percentile(99)), { quantile: '0.99' });
+  metrics.observe('holdfast.event.loop.lag.seconds', () => lag((one) => one.max), { quantile: '1' });
   metrics.observe(
-    'holdfast.event.loop.lag.seconds',
-    () => {
-      const worst = lag(delay.max);
-      delay.reset();
-      return worst;
-    },
-    { quantile: '1' },
+    'holdfast.event.loop.utilization.ratio',
+    () => performance.eventLoopUtilization(performance.eventLoopUtilization(), lastBegin).utilization,
   );
-  let previous = performance.eventLoopUtilization();
-  metrics.observe('holdfast.event.loop.utilization.ratio', () => {
-    const current = performance.eventLoopUtilization();
-    const { utilization } = performance.eventLoopUtilization(current, previous);
-    previous = current;
-    return utilization;
-  });
+}
+
+const RESOLUTION_MS = 10;
+
+function lagHistogram(): IntervalHistogram {
+  const histogram = monitorEventLoopDelay({ resolution: RESOLUTION_MS });
+  histogram.enable();
+  return histogram;
 }
 
 function observeMemory(metrics: Metrics): void {

@@ -7,7 +7,7 @@ import autocannon from 'autocannon';
 import pg from 'pg';
 import type { HoldfastNode } from '../../infra/local/node.ts';
 import { signToken } from '../../infra/local/sign-token.ts';
-import { post } from '../support/api.ts';
+import { metric, post } from '../support/api.ts';
 import { TcpProxy } from '../support/faults/tcp-proxy.ts';
 import { RawClient } from '../support/raw-client.ts';
 import { eventually } from '../support/wait.ts';
@@ -390,27 +390,24 @@ async function slowClients({ faulty, token }: Stage): Promise<Heal> {
   };
 }
 
-/** V8's limit just above what an empty node needs; then clients follow channels until it is nearly used up. */
-async function smallHeap({ faulty, token, prometheus }: Stage): Promise<Heal> {
+/** V8's limit not far above what an empty node needs; then clients follow channels until it is nearly used up. */
+async function smallHeap({ faulty, token }: Stage): Promise<Heal> {
   const node = faulty.node(1);
-  await node.restart({ NODE_OPTIONS: '--max-old-space-size=40 --max-semi-space-size=1' });
+  await node.restart({ NODE_OPTIONS: '--max-old-space-size=96 --max-semi-space-size=1' });
   const clients: RawClient[] = [];
-  const share = `max(holdfast_memory_bytes{instance="${node.name}",kind="heap"} / holdfast_memory_limit_bytes{kind="heap"})`;
-  let going = true;
-  const filling = (async () => {
-    for (let i = 0; going; i++) {
-      const [now] = await prometheus[60].query(share);
-      if (Number(now?.values[0]?.[1] ?? 0) < 0.88) {
-        const client = await RawClient.open(node.wsUrl, token);
-        clients.push(client);
-        for (let n = 0; n < 400; n++) client.send({ type: 'subscribe', channel: `room:${i}-${n}` });
-      }
-      await sleep(250);
-    }
-  })().catch(() => {});
+  const filling = repeat(50, async () => {
+    const [used, limit] = await Promise.all([
+      metric(node.metricsUrl, 'holdfast_memory_bytes', { kind: 'heap' }),
+      metric(node.metricsUrl, 'holdfast_memory_limit_bytes', { kind: 'heap' }),
+    ]);
+    // Full enough to be called for, and not so full that it ends.
+    if (used > 0.89 * limit) return;
+    const client = await RawClient.open(node.wsUrl, token);
+    for (let n = 0; n < 200; n++) client.send({ type: 'subscribe', channel: `room:${clients.length}-${n}` });
+    clients.push(client);
+  });
   return async () => {
-    going = false;
-    await filling;
+    await filling();
     for (const client of clients) client.close();
     await node.restart({ NODE_OPTIONS: '' });
   };

@@ -27,6 +27,8 @@ export const REQUIREMENTS = {
     package: 'python3-wsproto',
     file: '/usr/lib/python3/dist-packages/wsproto/__init__.py',
   },
+  /** Makes a clock go wrong for one process. */
+  faketime: { programs: ['faketime'], package: 'faketime' },
   /** With chroot isolation it builds images without an engine. */
   buildah: { programs: ['buildah'], package: 'buildah' },
   debootstrap: { programs: ['debootstrap'], package: 'debootstrap' },

@@ -23,14 +23,14 @@ export const PROCESS = {
   'holdfast.event.loop.lag.seconds': {
     type: 'gauge',
     unit: 's',
-    help: 'Event-loop delay since the last scrape.',
+    help: 'Event-loop delay of the last 10 to 20 s.',
     why: 'Everything of the node waits this long. Quantile 1 is the longest pause.',
     labels: { quantile: ['0.5', '0.99', '1'] },
   },
   'holdfast.event.loop.utilization.ratio': {
     type: 'gauge',
     unit: '1',
-    help: 'Share of time the event loop was busy since the last scrape.',
+    help: 'Share of time the event loop was busy, over the last 10 to 20 s.',
     why: 'The true load of a Node process: near 1 it is full, whatever the CPU of the task says.',
   },
   'holdfast.memory.bytes': {

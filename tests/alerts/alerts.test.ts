@@ -1,0 +1,66 @@
+/**
+ * C5: every alert, fired by its own fault on a real cluster under load, seen through Prometheus' API, and seen to resolve.
+ * Before that the same cluster without a fault fires only the watchdog. `npm run alerts` prints the times.
+ */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { ALERTS } from '../../dashboards/rules/index.ts';
+import { describeWith } from '../support/requirements.ts';
+import { drill } from './drill.ts';
+import { FAULTS } from './faults.ts';
+import { type Stage, setStage } from './stage.ts';
+
+/** An hour at the usual factor. */
+const HEALTHY_MS = 60_000;
+/** Two waits of two minutes, the fault and its end. */
+const DRILL_MS = 360_000;
+
+test('every alert has its fault, and one only', () => {
+  const named = FAULTS.flatMap(({ alerts }) => Object.keys(alerts));
+  const all = ALERTS.map(({ alert }) => alert).filter((name) => name !== 'Watchdog');
+  expect(named.sort()).toEqual(all.sort());
+});
+
+describeWith(
+  'redis',
+  'nginx',
+  'prometheus',
+  'faketime',
+)('on a real cluster', () => {
+  let stage: Stage;
+  beforeAll(async () => {
+    stage = await setStage();
+  }, 120_000);
+  afterAll(() => stage?.stop(), 120_000);
+
+  test(
+    'a healthy cluster under load fires only the watchdog',
+    async () => {
+      const seen = new Set<string>();
+      const until = performance.now() + HEALTHY_MS;
+      while (performance.now() < until) {
+        for (const name of await stage.prometheus[60].firing()) seen.add(name);
+        await sleep(250);
+      }
+      expect([...seen]).toEqual(['Watchdog']);
+      expect(stage.load.counts.acknowledged).toBeGreaterThan(500);
+      expect(stage.load.counts.failed).toBe(0);
+    },
+    2 * HEALTHY_MS,
+  );
+
+  test.each(FAULTS.map((fault) => [fault.fault, fault] as const))(
+    '%s: the alert fires, and resolves',
+    async (_, fault) => {
+      const results = await drill(stage, fault);
+      expect(results.length).toBe(Object.keys(fault.alerts).length);
+      for (const { alert, toFire, toResolve } of results)
+        expect({ alert, toFire, toResolve }).toEqual({
+          alert,
+          toFire: expect.any(Number),
+          toResolve: expect.any(Number),
+        });
+    },
+    DRILL_MS,
+  );
+});
