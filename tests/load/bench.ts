@@ -8,6 +8,7 @@ import { measurePublish } from './publish.ts';
 import { createReport, printReport, progress, type Row } from './report.ts';
 import { measureSlowConsumer } from './slow-consumer.ts';
 import { measureStorm } from './storm.ts';
+import { measureTelemetry } from './telemetry.ts';
 
 /** Limits that protect a node from one client would measure themselves. */
 const NO_LIMITS = {
@@ -58,6 +59,7 @@ interface Timed {
 const timed: [string, string, number, (cluster: Cluster, token: string, seconds: number) => Promise<Row[]>][] = [
   ['publish', 'durable publishes acknowledged by one node, over WebSocket and HTTP', 1, measurePublish],
   ['latency', 'publish to delivery on another node, quiet system', 2, measureLatency],
+  ['telemetry', 'CPU that tracing and metrics take from a publish', 1, measureTelemetry],
   ['slow-consumer', 'what one subscriber at 1 KB/s costs the other 999 of its channel', 1, measureSlowConsumer],
 ];
 for (const [name, text, nodes, measure] of timed) {

@@ -23,7 +23,7 @@ export async function measurePublish(cluster: Cluster, token: string, seconds: n
   return [ws, await overHttp(cluster, token, seconds)];
 }
 
-async function overWebSocket(cluster: Cluster, token: string, seconds: number): Promise<Row> {
+export async function overWebSocket(cluster: Cluster, token: string, seconds: number): Promise<Row> {
   const wsUrl = cluster.nodes[0]?.wsUrl as string;
   const sessions = await Promise.all(Array.from({ length: WS.connections }, () => openSession(wsUrl, token)));
   const state = { measuring: false, running: true, count: 0, errors: 0 };

@@ -10,6 +10,7 @@ import Table from 'cli-table3';
 import { Command } from 'commander';
 import { PLANTED_BUGS, type PlantedBug } from './bugs.ts';
 import { INFRA_BUGS } from './infra-bugs.ts';
+import { TELEMETRY_BUGS } from './telemetry-bugs.ts';
 
 const ROOT = join(import.meta.dirname, '..', '..');
 const JEST = 'node_modules/jest/bin/jest.js';
@@ -76,7 +77,7 @@ async function tryOut(directory: string, bug: PlantedBug): Promise<Verdict> {
 }
 
 async function plantAll(filter: string | undefined, json: boolean): Promise<void> {
-  const bugs = [...PLANTED_BUGS, ...INFRA_BUGS].filter(
+  const bugs = [...PLANTED_BUGS, ...INFRA_BUGS, ...TELEMETRY_BUGS].filter(
     ({ part, bug }) => !filter || `${part}: ${bug}`.includes(filter),
   );
   const directory = copySources();
