@@ -190,6 +190,12 @@ const DOMAIN: readonly Rule[] = [
   ({ observability }) =>
     !/^https?:\/\/\S*[^/\s]$/.test(observability.runbooksUrl) &&
     `observability.runbooksUrl must be a URL without a slash at its end, is "${observability.runbooksUrl}".`,
+  ({ observability, service }) =>
+    observability.probes &&
+    Boolean(service.settings.AUTH_JWKS_URL) !== (observability.probeTokenArn !== undefined) &&
+    (observability.probeTokenArn === undefined
+      ? 'observability.probes is on and tokens are checked with AUTH_JWKS_URL: the probes cannot sign theirs. Set observability.probeTokenArn, or turn probes off.'
+      : 'observability.probeTokenArn is for AUTH_JWKS_URL; without it the probes sign their own tokens.'),
   ({ observability }) =>
     observability.grafana?.cidrs.length === 0 &&
     'observability.grafana.cidrs is empty: nobody could open it; leave grafana undefined instead.',

@@ -89,6 +89,11 @@ export interface ObservabilitySettings {
   /** Grafana, under `grafana-<host>`, for these address ranges only; undefined: none. Needs a domain. */
   readonly grafana: { readonly cidrs: readonly string[] } | undefined;
   readonly probes: boolean;
+  /**
+   * Where an issuer of your own signs tokens (AUTH_JWKS_URL), the probes cannot make theirs: a secret in Secrets Manager with
+   * a token that may publish to and subscribe to `probe:*`. Undefined: they sign with the nodes' key.
+   */
+  readonly probeTokenArn: string | undefined;
   /** Where people read the folder `runbooks`, as alerts and dashboards link to it. No slash at the end. */
   readonly runbooksUrl: string;
   /** Share of publishes that are traced. */
@@ -172,6 +177,7 @@ const dev: Environment = {
     onCallEmail: undefined,
     grafana: undefined,
     probes: false,
+    probeTokenArn: undefined,
     runbooksUrl: RUNBOOKS,
     traceRatio: 1,
   },
@@ -221,6 +227,7 @@ const staging: Environment = {
     onCallEmail: undefined,
     grafana: { cidrs: OFFICE },
     probes: true,
+    probeTokenArn: undefined,
     runbooksUrl: RUNBOOKS,
     traceRatio: 0.1,
   },
@@ -274,6 +281,7 @@ const prod: Environment = {
     onCallEmail: undefined,
     grafana: { cidrs: OFFICE },
     probes: true,
+    probeTokenArn: undefined,
     runbooksUrl: RUNBOOKS,
     traceRatio: 0.01,
   },

@@ -23,6 +23,7 @@ export interface ProbesProps {
   readonly image: string;
   readonly repositoryArn: string;
   readonly url: string;
+  /** Key that the probes sign their tokens with, unless the environment names a token. */
   readonly tokenKeyArn: string;
   readonly prometheusEndpoint: string;
   readonly metricsStoreArn: string;
@@ -39,12 +40,13 @@ export class Probes extends Construct {
       days: environment.observability.logDays,
       keyArn,
     });
+    const secrets = secretsOf(props);
     const start = new ExecutionRole(this, 'start', {
       environment,
       what: 'probe-start',
       repositoryArn: props.repositoryArn,
       logGroupArns: [log.arn],
-      secretArns: [props.tokenKeyArn],
+      secretArns: Object.values(secrets),
       keyArn,
     });
     const policy = new DataAwsIamPolicyDocument(this, 'may', {
@@ -69,7 +71,14 @@ export class Probes extends Construct {
         executionRoleArn: start.arn,
         taskRoleArn: role.arn,
         containerDefinitions: JSON.stringify([
-          probeContainer({ image: props.image, url: props.url, zone, tokenKeyArn: props.tokenKeyArn, log: logTarget }),
+          probeContainer({
+            image: props.image,
+            url: props.url,
+            zone,
+            secrets,
+            settings: settingsOf(environment),
+            log: logTarget,
+          }),
           collectorContainer(
             collectorConfig({
               region: environment.region,
@@ -101,4 +110,15 @@ export class Probes extends Construct {
       });
     });
   }
+}
+
+function secretsOf({ environment, tokenKeyArn }: ProbesProps): Record<string, string> {
+  const { probeTokenArn } = environment.observability;
+  return probeTokenArn ? { PROBE_TOKEN: probeTokenArn } : { AUTH_JWT_SECRET: tokenKeyArn };
+}
+
+/** What the nodes want to read in a token, the probes write into theirs. */
+function settingsOf({ service }: Environment): Record<string, string> {
+  const names = ['AUTH_ISSUER', 'AUTH_AUDIENCE'];
+  return Object.fromEntries(Object.entries(service.settings).filter(([name]) => names.includes(name)));
 }

@@ -8,6 +8,9 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { build } from 'esbuild';
 
+/** What can be started in the image: a node, and a probe. */
+export const IMAGE_PROGRAMS = ['server/main.ts', 'server/probe/main.ts'] as const;
+
 const ROOT = join(import.meta.dirname, '..', '..');
 
 /** Names of the packages that these sources import at run time, sorted. Paths are relative to the repository. */
@@ -59,7 +62,7 @@ export interface Manifest {
 if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
   const path = join(ROOT, 'package.json');
   const manifest = JSON.parse(readFileSync(path, 'utf8')) as Manifest;
-  const names = await importedPackages(['server/main.ts']);
+  const names = await importedPackages(IMAGE_PROGRAMS);
   writeFileSync(path, `${JSON.stringify(runtimePackage(manifest, names), null, 2)}\n`);
   console.log(`Kept: ${names.join(', ')}.`);
 }

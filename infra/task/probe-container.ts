@@ -7,7 +7,10 @@ export interface ProbeContainerOptions {
   readonly url: string;
   /** The zone it measures from, a label of its metrics. */
   readonly zone: string;
-  readonly tokenKeyArn: string;
+  /** Secrets by the names of their variables: a token, or the key to sign one. */
+  readonly secrets: Readonly<Record<string, string>>;
+  /** Further settings, such as the issuer that tokens must name. */
+  readonly settings: Readonly<Record<string, string>>;
   readonly log: LogTarget;
 }
 
@@ -23,8 +26,9 @@ export function probeContainer(options: ProbeContainerOptions): ContainerDefinit
     privileged: false,
     readonlyRootFilesystem: true,
     linuxParameters: { capabilities: { drop: ['ALL'] } },
-    environment: pairs({ PROBE_URL: options.url, PROBE_ZONE: options.zone }),
-    secrets: [{ name: 'AUTH_JWT_SECRET', valueFrom: options.tokenKeyArn }],
+    // Its metrics are for the collector beside it, and for nobody else.
+    environment: pairs({ ...options.settings, HOST: '127.0.0.1', PROBE_URL: options.url, PROBE_ZONE: options.zone }),
+    secrets: Object.entries(options.secrets).map(([name, valueFrom]) => ({ name, valueFrom })),
     logConfiguration: logTo(options.log, 'probe'),
   };
 }

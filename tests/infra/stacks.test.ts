@@ -108,11 +108,17 @@ describe('the node’s task', () => {
   test('knows no key that signs tokens where an issuer’s public keys are used', () => {
     const { prod } = ENVIRONMENTS;
     const settings = { ...prod.service.settings, AUTH_JWKS_URL: 'https://issuer.example.com/keys' };
-    const other = new Synthesised({ ...prod, service: { ...prod.service, settings } });
+    const probeTokenArn = 'arn:aws:secretsmanager:us-east-1:123456789012:secret:probe';
+    const observability = { ...prod.observability, probeTokenArn };
+    const other = new Synthesised({ ...prod, service: { ...prod.service, settings }, observability });
     const [container] = JSON.parse(
       String(other.one('aws_ecs_task_definition', 'nodes/task').config.container_definitions),
     );
     expect(container.secrets.map(({ name }: { name: string }) => name)).toEqual(['AUTH_TICKET_SECRET']);
+    const [probe] = JSON.parse(
+      String(other.one('aws_ecs_task_definition', 'probes/task-1').config.container_definitions),
+    );
+    expect(probe.secrets).toEqual([{ name: 'PROBE_TOKEN', valueFrom: probeTokenArn }]);
   });
 });
 
