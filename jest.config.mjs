@@ -10,6 +10,7 @@ export default {
     ],
   },
   modulePathIgnorePatterns: ['<rootDir>/dist'],
+  testSequencer: '<rootDir>/tests/support/sequencer.mjs',
   globalSetup: '<rootDir>/tests/support/global-setup.mjs',
   globalTeardown: '<rootDir>/tests/support/global-teardown.mjs',
   // Integration and end-to-end tests start real servers; two at a time is what two cores carry.

@@ -125,12 +125,17 @@ export const FAULTS: readonly Fault[] = [
   {
     fault: 'a backup is restored, again and again',
     alerts: { HoldfastHistoryRegressed: 60, HoldfastMessagesLost: 60 },
-    inject: async ({ sql }) =>
-      // What a restore looks like from outside: the newest messages are not there any more.
-      repeat(50, () =>
+    inject: async ({ sql }) => {
+      // What a restore looks like from outside: the newest messages are not there any more, and connections were cut.
+      const losing = repeat(50, () =>
         sql(`WITH back AS (UPDATE channels SET top = greatest(top - 2, 0) RETURNING id, top)
              DELETE FROM messages m USING back b WHERE m.channel_id = b.id AND m."offset" > b.top`),
-      ),
+      );
+      const cutting = repeat(3_000, () =>
+        sql(`SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'holdfast'`),
+      );
+      return () => Promise.all([losing(), cutting()]);
+    },
   },
   {
     fault: 'clients come with positions of another database',

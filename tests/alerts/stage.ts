@@ -20,10 +20,10 @@ import { TcpProxy } from '../support/faults/tcp-proxy.ts';
 export const FACTORS = [60, 1_200] as const;
 export type Factor = (typeof FACTORS)[number];
 
-/** Between scrapes, and between evaluations: several in the shortest range that counts, which is two minutes. Milliseconds. */
-const INTERVAL_MS = 250;
+/** Between scrapes, and between evaluations: four in the shortest range that counts, two minutes. Milliseconds. */
+const INTERVAL_MS = 500;
 /** Prometheus' five minutes at factor 60; not less than a few scrapes. Milliseconds. */
-const LOOKBACK_MS = 2_000;
+const LOOKBACK_MS = 3_000;
 /** The delay of a probe's rounds: at factor 60 a round every half minute. Milliseconds. */
 const PROBE_INTERVAL_MS = 500;
 
