@@ -15,6 +15,7 @@ import { PrometheusServer, type ScrapeTarget } from '../../infra/local/prometheu
 import { NO_RATE_LIMITS } from '../support/cluster.ts';
 import { type FaultyCluster, startFaultyCluster } from '../support/faults/faulty-cluster.ts';
 import { TcpProxy } from '../support/faults/tcp-proxy.ts';
+import { eventually } from '../support/wait.ts';
 
 /** Factors by which time is compressed. */
 export const FACTORS = [60, 1_200] as const;
@@ -96,6 +97,17 @@ export async function setStage(): Promise<Stage> {
       60: keep(await startPrometheus(faulty, probe, 60, logs)),
       1200: keep(await startPrometheus(faulty, probe, 1_200, logs)),
     };
+    // A Prometheus takes five seconds to find its targets: minutes, in compressed time.
+    await eventually(
+      async () => {
+        for (const factor of FACTORS)
+          if ((await prometheus[factor].query('up == 1')).length < 3) throw new Error('Not all targets are found.');
+        const firing = await prometheus[60].firing();
+        if (firing.join() !== 'Watchdog')
+          throw new Error(`At the start there fires ${firing.join(', ') || 'nothing'}.`);
+      },
+      { timeoutMs: 60_000 },
+    );
     const token = await cluster.token({ user: 'stage' });
     return { faulty, prometheus, probe, probeLink, load, token, sql: (text) => execute(faulty, text), stop };
   } catch (error) {
