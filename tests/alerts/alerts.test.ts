@@ -6,14 +6,14 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { ALERTS } from '../../dashboards/rules/index.ts';
 import { describeWith } from '../support/requirements.ts';
-import { drill } from './drill.ts';
+import { type Drilled, drill } from './drill.ts';
 import { FAULTS } from './faults.ts';
 import { type Stage, setStage } from './stage.ts';
 
 /** An hour at the usual factor. */
 const HEALTHY_MS = 60_000;
-/** Two waits of two minutes, the fault and its end. */
-const DRILL_MS = 360_000;
+/** Twice: two waits of two minutes, the fault and its end. */
+const DRILL_MS = 720_000;
 
 test('every alert has its fault, and one only', () => {
   const named = FAULTS.flatMap(({ alerts }) => Object.keys(alerts));
@@ -52,7 +52,9 @@ describeWith(
   test.each(FAULTS.map((fault) => [fault.fault, fault] as const))(
     '%s: the alert fires, and resolves',
     async (_, fault) => {
-      const results = await drill(stage, fault);
+      let results = await drill(stage, fault);
+      // A machine that stands still for seconds lets minutes of compressed time go by: once more, then.
+      if (!results.every(isComplete)) results = await drill(stage, fault);
       expect(results.length).toBe(Object.keys(fault.alerts).length);
       for (const { alert, toFire, toResolve } of results)
         expect({ alert, toFire, toResolve }).toEqual({
@@ -64,3 +66,7 @@ describeWith(
     DRILL_MS,
   );
 });
+
+function isComplete({ toFire, toResolve }: Drilled): boolean {
+  return toFire !== undefined && toResolve !== undefined;
+}

@@ -99,6 +99,9 @@ export class Deployment {
         CI: 'true',
         NO_COLOR: '1',
         CHECKPOINT_DISABLE: '1',
+        // The fake answers one at a time: who waits too long for it tries again.
+        TF_CLI_ARGS_apply: '-parallelism=5',
+        TF_CLI_ARGS_destroy: '-parallelism=5',
       },
     });
     child.stdout.pipe(log, { end: false });

@@ -8,11 +8,13 @@ tags of scalable targets; alert manager definitions of managed Prometheus. Nothi
 
 import base64
 import json
+import threading
 import time
 import uuid
 from collections import defaultdict
 from urllib.parse import unquote
 
+from moto import server
 from moto.amp import models as amp_models
 from moto.amp import responses as amp
 from moto.amp import urls as amp_urls
@@ -459,7 +461,17 @@ def delete_alert_manager_definition(self):
     return 202, {}, "{}"
 
 
-if __name__ == "__main__":
-    from moto.server import main
+class OneAtATime(server.DomainDispatcherApplication):
+    """What moto keeps is not made for threads: a request that meets another one now and then fails after it was carried out,
+    and AWS's clients then try it again, and find that the thing exists."""
 
-    main()
+    turn = threading.Lock()
+
+    def __call__(self, environ, start_response):
+        with self.turn:
+            return list(super().__call__(environ, start_response))
+
+
+if __name__ == "__main__":
+    server.DomainDispatcherApplication = OneAtATime
+    server.main()
