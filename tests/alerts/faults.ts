@@ -240,7 +240,9 @@ export const FAULTS: readonly Fault[] = [
     fault: 'a node gets more requests than it can answer',
     alerts: { HoldfastEventLoopSaturated: 60 },
     inject: async ({ faulty }) => {
-      const flood = autocannon({ url: `${faulty.node(0).url}/openapi.json`, connections: 50, duration: 120 });
+      // Pipelined, so that a node always has the next request: its sender is no faster than the node is.
+      const url = `${faulty.node(0).url}/openapi.json`;
+      const flood = autocannon({ url, connections: 50, pipelining: 10, duration: 300 });
       return async () => {
         (flood as unknown as { stop(): void }).stop();
         await flood;
