@@ -133,9 +133,13 @@ describeWith('redis')('tracing', () => {
     const spans = await spansOf(traceId, 2);
     expect(one(spans, 'publish').status).toBe(2);
     await eventually(() => {
-      const lines = (cluster.nodes[0]?.process.output() ?? '').split('\n').filter((line) => line.includes(traceId));
-      expect(lines.length).toBeGreaterThan(0);
-      for (const line of lines) expect(JSON.parse(line)).toMatchObject({ trace_id: traceId, level: 50 });
+      const output = cluster.nodes[0]?.process.output() ?? '';
+      const lines = output.split('\n').filter((line) => line.includes(traceId));
+      const logged = lines.map((line) => JSON.parse(line) as { msg: string; trace_id?: string });
+      expect(logged.map(({ msg, trace_id }) => [msg, trace_id])).toEqual([
+        ['A history statement failed (append).', traceId],
+        ['A request failed.', traceId],
+      ]);
     });
   });
 

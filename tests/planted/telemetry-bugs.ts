@@ -32,8 +32,8 @@ export const TELEMETRY_BUGS: readonly PlantedBug[] = [
     part: 'rules',
     bug: 'a rule is changed, and what is deployed is not',
     file: 'dashboards/rules/nodes.ts',
-    find: '> 0.85`',
-    replace: '> 0.8`',
+    find: "memory.limit.bytes')}) > 0.85`",
+    replace: "memory.limit.bytes')}) > 0.8`",
     tests: CONSISTENCY,
   },
   {
@@ -59,6 +59,7 @@ export const TELEMETRY_BUGS: readonly PlantedBug[] = [
     find: 'for (const series of all.values()) result.observe(series.value, series.labels);',
     replace: 'for (const series of all.values()) if (series.value > 0) result.observe(series.value, series.labels);',
     tests: 'tests/integration/dashboards',
+    name: 'counters of every label value',
   },
   {
     part: 'metrics',
