@@ -75,7 +75,7 @@ export async function startNode(config: Config, nodeId: string, log: Logger): Pr
     sampleRatio: config.TRACE_SAMPLE_RATIO,
   });
   const { metrics } = telemetry;
-  observeProcess(metrics);
+  observeProcess(metrics, config.WORKERS);
   const history = createHistory(config, login, metrics, log, onError);
   const cacheLogin = await createCacheLogin(config, credentials, onError);
   const shared = createShared(config, nodeId, cacheLogin, metrics, onError);
@@ -215,9 +215,7 @@ function createShared(
   onError: OnError,
 ): Shared {
   if (!config.REDIS_URL) {
-    const backplane = createNoBackplane();
-    metrics.observe('holdfast.backplane.up', () => 0);
-    return { backplane, presenceStore: NO_PRESENCE_STORE, once: undefined };
+    return { backplane: createNoBackplane(), presenceStore: NO_PRESENCE_STORE, once: undefined };
   }
   const connect = (name: string) =>
     createRedis({

@@ -35,11 +35,15 @@ export const SLOS: readonly Slo[] = [
     objective: 0.999,
     promise: 'Of all clients that ask to connect and may, 99.9 % are let in at once.',
     failing: 'Clients are turned away',
-    firstLook: 'Look at the results of handshakes: `full` is capacity, `paced` a herd, `failed` a fault.',
+    firstLook:
+      'Look at the results of handshakes: `full` is capacity, `paced` a herd, `failed` a fault; then at authentications that are `unavailable`: the keys’ address.',
     reason: 'A client that is refused tries again with backoff: it waits seconds, which people notice.',
     board: 'connections',
-    total: (q) => q.rate('holdfast.handshakes', { where: { result: ['accepted', 'full', 'paced', 'failed'] } }),
-    bad: (q) => q.rate('holdfast.handshakes', { where: { result: ['full', 'paced', 'failed'] } }),
+    // Who asks for a ticket while the keys cannot be fetched never gets as far as a handshake.
+    total: (q) =>
+      `${orZero(q.rate('holdfast.handshakes', { where: { result: ['accepted', 'full', 'paced', 'failed'] } }))} + ${orZero(q.rate('holdfast.authentications', { where: { method: 'http', result: 'unavailable' } }))}`,
+    bad: (q) =>
+      `${orZero(q.rate('holdfast.handshakes', { where: { result: ['full', 'paced', 'failed'] } }))} + ${orZero(q.rate('holdfast.authentications', { where: { result: 'unavailable' } }))}`,
     events: 100,
   },
   {
@@ -60,7 +64,8 @@ export const SLOS: readonly Slo[] = [
     promise: 'Of all messages, 99 % are written to the sockets of live subscribers within 250 ms of their commit.',
     failing: 'Messages arrive late',
     firstLook: 'Look at Redis (degraded nodes deliver by reading the history), then at the event loops.',
-    reason: 'A quarter of a second is where a conversation stops to feel live; quiet, it takes under 15 ms (p99).',
+    reason:
+      'A quarter of a second is where a conversation stops to feel live; quiet, it takes under 15 ms (p99). Counted is each commit that a node writes, by its oldest message.',
     board: 'delivery',
     total: (q) => q.observations('holdfast.delivery.lag.seconds'),
     bad: (q) =>
@@ -107,7 +112,7 @@ export function sloAlerts(slo: Slo): Alert[] {
   const budget = Number((1 - slo.objective).toFixed(6));
   const burning = (factor: number, long: Window, short: Window) =>
     `(${ofSlo(badRatio(long), slo)} > ${factor} * ${budget} and ${ofSlo(badRatio(short), slo)} > ${factor} * ${budget}` +
-    ` and on () ${slo.total(queries({ range: long }))} > ${slo.events} / ${seconds(long)})`;
+    ` and on () (${slo.total(queries({ range: long }))}) > ${slo.events} / ${seconds(long)})`;
   const name = `Holdfast${slo.name[0]?.toUpperCase()}${slo.name.slice(1)}`;
   const percent = `{{ $value | humanizePercentage }}`;
   return [

@@ -6,31 +6,37 @@ const q = queries({ range: '5m' });
 const storm = queries({ range: '2m' });
 const connections = q.gauge('holdfast.connections', 'sum');
 const limit = q.gauge('holdfast.connections.limit', 'sum');
+/**
+ * Connections of nodes that reported in the last minute. A bare selector shows a node that is gone for five minutes where it
+ * reports by itself, as on AWS: its clients count twice once they are back, and too many then are missed ten minutes later.
+ */
+const present = (offset = '') => `sum(last_over_time(${q.select('holdfast.connections')}[1m]${offset}))`;
 
 export const CONNECTION_RULES: RuleGroup = {
   name: 'connections',
   alerts: [
     {
       alert: 'HoldfastConnectionsLost',
-      expr: `${connections} < 0.7 * sum(holdfast_connections offset 10m) and sum(holdfast_connections offset 10m) > 100`,
-      for: '1m',
+      expr: `${present()} < 0.7 * ${present(' offset 10m')} and ${present(' offset 10m')} > 100`,
+      for: '2m',
       severity: 'page',
       summary: 'Three in ten connections are gone',
       description:
         'Now {{ $value }} connections, at least 30 % fewer than ten minutes ago. Nodes that died, a load balancer or a network between us and the clients.',
       threshold:
-        'People leave slowly: no day’s curve falls by 30 % in ten minutes. Below 100 connections single clients would count too much.',
+        'People leave slowly: no day’s curve falls by 30 % in ten minutes. Below 100 connections single clients would count too much. Two minutes: a node that went counts twice for one, while its clients are elsewhere already.',
       board: 'connections',
     },
     {
       alert: 'HoldfastReconnectStorm',
-      expr: `${storm.rate('holdfast.handshakes')} > 20 and ${storm.rate('holdfast.handshakes')} > 5 * sum(rate(holdfast_handshakes_total[2m] offset 1h))`,
+      expr: `${storm.rate('holdfast.handshakes')} > 20 and ${storm.rate('holdfast.handshakes')} > 5 * sum(rate(holdfast_handshakes_total[2m] offset 1h)) unless on () max(max_over_time(${q.select('holdfast.draining')}[5m])) == 1`,
       for: '1m',
       severity: 'ticket',
       summary: 'Five times as many clients connect as an hour ago',
       description:
         '{{ $value | humanize }} handshakes a second. Something made clients reconnect: nodes that died, a network, a release of the client. Nodes let them in at ACCEPT_RATE each.',
-      threshold: 'Five times is more than a day’s curve does in an hour; below 20 a second no node notices.',
+      threshold:
+        'Five times is more than a day’s curve does in an hour; below 20 a second no node notices. While nodes drain, clients move on purpose, at the pace that DRAIN_RATE sets.',
       board: 'connections',
     },
     {

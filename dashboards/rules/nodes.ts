@@ -3,13 +3,15 @@ import { queries } from '../lib/query.ts';
 import type { RuleGroup } from '../lib/rule.ts';
 
 const q = queries({ range: '5m' });
+const draining = q.select('holdfast.draining');
 
 export const NODE_RULES: RuleGroup = {
   name: 'nodes',
   alerts: [
     {
       alert: 'HoldfastNodesAbsent',
-      expr: 'absent(up{job="holdfast"} == 1)',
+      // A range and not the bare selector, which shows a node that is gone for five minutes where it reports by itself, as on AWS.
+      expr: 'absent(last_over_time(up{job="holdfast"}[1m]) == 1)',
       for: '2m',
       severity: 'page',
       summary: 'No node reports',
@@ -64,7 +66,8 @@ export const NODE_RULES: RuleGroup = {
     },
     {
       alert: 'HoldfastDrainStuck',
-      expr: `min_over_time(${q.select('holdfast.draining')}[10m]) == 1`,
+      // Still there, and draining: of a node that has ended, the last ten minutes are seen too.
+      expr: `min_over_time(${draining}[10m]) == 1 and ${draining} == 1`,
       for: '5m',
       severity: 'ticket',
       summary: 'A node drains and does not end ({{ $labels.instance }})',

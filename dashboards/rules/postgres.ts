@@ -36,8 +36,8 @@ export const POSTGRES_RULES: RuleGroup = {
       severity: 'page',
       summary: 'Publishes are about to be refused',
       description:
-        'On {{ $labels.instance }} {{ $value | humanizePercentage }} of the queue for commits is taken. When it is full, publishes fail with `overloaded`. More is published than Postgres commits.',
-      threshold: 'Half of HISTORY_QUEUE_MAX: a queue that stands there for a minute does not drain.',
+        'On {{ $labels.instance }} {{ $value | humanizePercentage }} of a lane’s queue for commits is taken. When it is full, publishes to the channels of that lane fail with `overloaded`. More is published than Postgres commits, or one channel is locked or very hot.',
+      threshold: 'Half of a lane’s share of HISTORY_QUEUE_MAX: a queue that stands there for a minute does not drain.',
       board: 'postgres',
     },
     {
@@ -64,14 +64,14 @@ export const POSTGRES_RULES: RuleGroup = {
     },
     {
       alert: 'HoldfastUpkeepFailing',
-      expr: `sum(increase(${q.select('holdfast.history.errors', { where: { kind: 'upkeep' } })}[1h])) > 0 and min(${q.select('holdfast.history.up')}) == 1`,
-      for: '15m',
+      expr: `sum(increase(${q.select('holdfast.history.errors', { where: { kind: 'upkeep' } })}[15m])) > 0 and min(${q.select('holdfast.history.up')}) == 1`,
+      for: '30m',
       severity: 'ticket',
       summary: 'The upkeep of the history fails',
       description:
         'Making the partitions of the next days, or dropping old ones, failed {{ $value | humanize }} times. In HISTORY_PARTITION_DAYS_AHEAD days there is nothing to write to. The nodes’ log has the reason, often a lock or a permission.',
       threshold:
-        'It runs every ten minutes, and days ahead of need: a quarter of an hour lets a restart of Postgres pass.',
+        'It runs every ten minutes, and days ahead of need: half an hour is three rounds that failed, and lets a failover of Postgres pass.',
       board: 'postgres',
     },
     {

@@ -5,6 +5,7 @@ import { SLOS, sloAlerts, sloRecordings } from '../lib/slo.ts';
 
 const slos = SLOS.filter(({ name }) => name === 'probe');
 const q = queries({ range: '5m' });
+const reported = q.select('holdfast.probe.success');
 
 export const PROBE_RULES: RuleGroup = {
   name: 'probes',
@@ -24,12 +25,14 @@ export const PROBE_RULES: RuleGroup = {
     },
     {
       alert: 'HoldfastProbeAbsent',
-      expr: `${orZero(q.rate('holdfast.probe.rounds'))} == 0`,
+      expr: `${orZero(q.rate('holdfast.probe.rounds'))} == 0 or (count by (zone) (${reported} offset 1h) unless count by (zone) (last_over_time(${reported}[5m])))`,
       for: '5m',
       severity: 'ticket',
-      summary: 'No probe reports',
-      description: 'No probe has finished a round for minutes: nobody looks at the service from outside.',
-      threshold: 'A round takes seconds and is made at least once a minute.',
+      summary: 'No probe reports{{ with $labels.zone }} from zone {{ . }}{{ end }}',
+      description:
+        'No probe{{ with $labels.zone }} of zone {{ . }}{{ end }} has finished a round for minutes: nobody looks at the service from there. A zone that is gone takes its probe with it.',
+      threshold:
+        'A round takes seconds and is made at least once a minute. A zone that had a probe an hour ago should have one.',
       board: 'probes',
     },
     {

@@ -84,6 +84,7 @@ export class Probes extends Construct {
               region: environment.region,
               environment: environment.name,
               job: 'probe',
+              labels: { zone },
               prometheusEndpoint: props.prometheusEndpoint,
               metricsPort: METRICS_PORT,
               memoryMb: COLLECTOR_MEMORY_MB,

@@ -34,6 +34,7 @@ export interface Watched {
   readonly redisId: string;
   readonly natGatewayIds: readonly string[];
   readonly scalingMetric: ScalingMetric;
+  readonly metricsWorkspaceId: string;
 }
 
 const MINUTE = 60;
@@ -47,6 +48,7 @@ export function alarms(environment: Environment, watched: Watched): Alarm[] {
     ...postgresAlarms(environment, watched),
     ...redisAlarms(environment, watched),
     ...natAlarms(watched),
+    ...alertingAlarms(watched),
   ];
 }
 
@@ -269,6 +271,40 @@ function natAlarms({ natGatewayIds }: Watched): Alarm[] {
     periods: 1,
     missing: 'notBreaching',
   }));
+}
+
+/** Who watches the watchers: without these, alerts that do not arrive look like health. */
+function alertingAlarms({ metricsWorkspaceId }: Watched): Alarm[] {
+  const prometheus = { namespace: 'AWS/Prometheus', dimensions: { Workspace: metricsWorkspaceId } } as const;
+  return [
+    {
+      ...prometheus,
+      name: 'AlertsMissing',
+      description:
+        'The alert manager hears nothing, not even the alert Watchdog, which always fires: rules are not evaluated, so nothing can page. Look at the log group of the workspace.',
+      metric: 'AlertManagerAlertsReceived',
+      statistic: 'Sum',
+      comparison: 'below',
+      threshold: 1,
+      // The watchdog is sent again every minute or so.
+      period: 5 * MINUTE,
+      periods: 2,
+      missing: 'breaching',
+    },
+    {
+      ...prometheus,
+      name: 'AlertsUndelivered',
+      description:
+        'The alert manager cannot hand its alerts to the topic: a permission of the topic or of its key. Look at the log group of the workspace.',
+      metric: 'AlertManagerNotificationsFailed',
+      statistic: 'Sum',
+      comparison: 'above',
+      threshold: 0,
+      period: 5 * MINUTE,
+      periods: 1,
+      missing: 'notBreaching',
+    },
+  ];
 }
 
 /** How ElastiCache names the nodes of a replication group: `<id>-001`, in cluster mode `<id>-0001-001`. */

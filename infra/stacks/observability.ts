@@ -78,6 +78,7 @@ export class ObservabilityStack extends EnvironmentStack {
       redisId: data.redis.replicationGroupId,
       natGatewayIds: network.subnets.natGatewayIds,
       scalingMetric: scalingPolicy(environment).metric,
+      metricsWorkspaceId: data.metrics.workspaceId,
     };
     new Alarms(this, 'alarms', {
       environment,

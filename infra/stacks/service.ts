@@ -14,7 +14,7 @@ import type { Environment } from '../environments.ts';
 import { scalingPolicy } from '../scaling/policy.ts';
 import { collectorConfig } from '../task/collector-config.ts';
 import { COLLECTOR_MEMORY_MB, collectorContainer, nodeContainer } from '../task/containers.ts';
-import { METRICS_PORT, serverSettings } from '../task/server-settings.ts';
+import { METRICS_PORT, nodeMemoryMb, serverSettings } from '../task/server-settings.ts';
 import type { DataStack } from './data.ts';
 import { EnvironmentStack } from './environment-stack.ts';
 import type { NetworkStack } from './network.ts';
@@ -88,6 +88,7 @@ export class ServiceStack extends EnvironmentStack {
           secrets,
           maxFiles: environment.service.maxConnections + FURTHER_FILES,
           stopTimeout: stopSeconds(environment),
+          memoryMb: nodeMemoryMb(environment),
           log,
         }),
         collectorContainer(

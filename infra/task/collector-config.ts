@@ -11,6 +11,8 @@ export interface CollectorOptions {
   readonly prometheusEndpoint: string;
   /** What is scraped: `holdfast`, a node, or `probe`. */
   readonly job: 'holdfast' | 'probe';
+  /** Labels of everything scraped, besides the task: a probe's `zone`, which rules and dashboards go by. */
+  readonly labels?: Readonly<Record<string, string>>;
   /** What CloudWatch is told for autoscaling, and the log group where it is written as embedded-metric-format lines. */
   readonly scaling?: { readonly metric: ScalingMetric; readonly logGroup: string };
   readonly metricsPort: number;
@@ -123,6 +125,6 @@ function scrape(options: CollectorOptions, seconds: number, labels: Readonly<Rec
     job_name: options.job,
     scrape_interval: `${seconds}s`,
     scrape_timeout: '10s',
-    static_configs: [{ targets: [`127.0.0.1:${options.metricsPort}`], labels }],
+    static_configs: [{ targets: [`127.0.0.1:${options.metricsPort}`], labels: { ...options.labels, ...labels } }],
   };
 }

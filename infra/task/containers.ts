@@ -91,6 +91,8 @@ export interface NodeContainerOptions {
   readonly maxFiles: number;
   /** Seconds between SIGTERM and SIGKILL. */
   readonly stopTimeout: number;
+  /** MiB, the hard limit: without one Node sees the memory of the machine below, and not what ends it. */
+  readonly memoryMb: number;
   readonly log: LogTarget;
 }
 
@@ -99,6 +101,7 @@ export function nodeContainer(options: NodeContainerOptions): ContainerDefinitio
     name: 'server',
     image: options.image,
     essential: true,
+    memory: options.memoryMb,
     user: '10001:10001',
     ...HARDENED,
     portMappings: [{ containerPort: options.port, protocol: 'tcp' }],

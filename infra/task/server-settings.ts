@@ -5,6 +5,7 @@
 import { noticeSeconds } from '../drain-time.ts';
 import type { Environment } from '../environments.ts';
 import { COLLECTOR_PORTS } from './collector-config.ts';
+import { COLLECTOR_MEMORY_MB } from './containers.ts';
 
 export interface Built {
   readonly databaseHost: string;
@@ -45,8 +46,11 @@ export const RESERVED_SETTINGS: readonly string[] = [
   'TRACE_SAMPLE_RATIO',
 ];
 
-/** Share of the task's memory for JavaScript objects; the rest is for socket buffers, code and the kernel. */
-const HEAP_SHARE = 0.6;
+/** MiB that the node may use: the task's, but for the collector. */
+export const nodeMemoryMb = ({ service }: Environment) => service.memoryMb - COLLECTOR_MEMORY_MB;
+
+/** Share of that for JavaScript objects; the rest is for socket buffers, code and the kernel. */
+const HEAP_SHARE = 0.65;
 
 /** Environment variables of the node's container, without secrets. */
 export function serverSettings(environment: Environment, built: Built, port: number): Record<string, string> {
@@ -69,6 +73,6 @@ export function serverSettings(environment: Environment, built: Built, port: num
     DEREGISTRATION_TARGET_GROUP_ARN: built.targetGroupArn,
     OTEL_EXPORTER_OTLP_ENDPOINT: `http://127.0.0.1:${COLLECTOR_PORTS.otlpHttp}`,
     TRACE_SAMPLE_RATIO: String(observability.traceRatio),
-    NODE_OPTIONS: `--max-old-space-size=${Math.floor(service.memoryMb * HEAP_SHARE)}`,
+    NODE_OPTIONS: `--max-old-space-size=${Math.floor(nodeMemoryMb(environment) * HEAP_SHARE)}`,
   };
 }

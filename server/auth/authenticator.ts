@@ -26,7 +26,7 @@ export function createAuthenticator(verify: VerifyToken, tickets: Tickets, metri
   const countFailure = (method: AuthMethod, error: unknown) => {
     metrics.add('holdfast.authentications', 1, {
       method,
-      result: error instanceof ReplayedTicketError ? 'replayed' : 'rejected',
+      result: resultOf(error),
     });
   };
   const identify = async (method: AuthMethod, credential: string): Promise<Identity> => {
@@ -51,6 +51,11 @@ export function createAuthenticator(verify: VerifyToken, tickets: Tickets, metri
       return { ticket: await tickets.issue(await identify('http', token)), expiresInMs: TICKET_TTL_MS };
     },
   };
+}
+
+function resultOf(error: unknown): 'replayed' | 'rejected' | 'unavailable' {
+  if (error instanceof ReplayedTicketError) return 'replayed';
+  return error instanceof AppError && error.code === 'unauthenticated' ? 'rejected' : 'unavailable';
 }
 
 /** @throws AppError `forbidden` */

@@ -67,8 +67,8 @@ export class PgHistory implements History {
       onProbeFailed: (error) => options.onError('Postgres is away.', error),
     });
     this.lanes = Array.from({ length: options.lanes }, () => this.createLane());
-    options.metrics.observe('holdfast.history.queue', () => this.queued);
-    options.metrics.observe('holdfast.history.queue.limit', () => options.queueMax);
+    options.metrics.observe('holdfast.history.queue', () => Math.max(...this.lanes.map((lane) => lane.depth)));
+    options.metrics.observe('holdfast.history.queue.limit', () => this.laneMax);
     options.metrics.observe('holdfast.history.connections.limit', () => options.poolMax);
     options.metrics.observe('holdfast.history.size.bytes', () => this.bytes);
     options.metrics.observe('holdfast.history.up', () => (this.outage.isOn ? 0 : 1));
@@ -97,15 +97,20 @@ export class PgHistory implements History {
         metrics.add('holdfast.history.partitions.dropped', tables.length);
         this.options.log(`Retention dropped ${tables.join(', ')}.`);
       },
-      onError: (error) => {
-        metrics.add('holdfast.history.errors', 1, { kind: 'upkeep' });
-        this.options.onError('History upkeep failed.', error);
+      onError: (kind, error) => {
+        metrics.add('holdfast.history.errors', 1, { kind });
+        this.options.onError(`History upkeep failed (${kind}).`, error);
       },
     });
   }
 
   get isReachable(): boolean {
     return !this.outage.isOn;
+  }
+
+  /** What a lane may hold: a channel always uses the same one, so this is where publishes are refused. */
+  private get laneMax(): number {
+    return Math.ceil(this.options.queueMax / this.options.lanes);
   }
 
   /** Messages that wait for a commit. */
@@ -165,7 +170,7 @@ export class PgHistory implements History {
     const { metrics } = this.options;
     return new Lane({
       batchMax: this.options.batchMax,
-      queueMax: Math.ceil(this.options.queueMax / this.options.lanes),
+      queueMax: this.laneMax,
       store: (messages) => this.store(messages),
       refusal: () => (this.outage.isOn ? historyAway() : undefined),
       onCommitted: (result) => this.onCommitted(result.committed),

@@ -27,7 +27,8 @@ export interface UpkeepOptions {
   readonly retentionDays: number;
   readonly onSize: (bytes: number) => void;
   readonly onDropped: (tables: readonly string[]) => void;
-  readonly onError: (error: unknown) => void;
+  /** `upkeep`: partitions, which are needed some days from now; `trim`: the list of commits, tried again in a minute. */
+  readonly onError: (kind: 'upkeep' | 'trim', error: unknown) => void;
 }
 
 /** Longest a partition may take to be detached, milliseconds: somebody's forgotten transaction must not hold this up for ever. */
@@ -46,13 +47,16 @@ export function startUpkeep(options: UpkeepOptions): Upkeep {
       .then(() => dropPartitions(options))
       .then(() => databaseSize(database))
       .then(options.onSize)
-      .catch(onError);
+      .catch((error: unknown) => onError('upkeep', error));
   };
   tidy();
   // Jitter, so that nodes that started together do not work together.
   const timers = [
     setInterval(tidy, intervalMs * (0.9 + Math.random() / 5)),
-    setInterval(() => void trimCommits(database).catch(onError), TRIM_INTERVAL_MS * (1 + Math.random() / 2)),
+    setInterval(
+      () => void trimCommits(database).catch((error: unknown) => onError('trim', error)),
+      TRIM_INTERVAL_MS * (1 + Math.random() / 2),
+    ),
   ];
   for (const timer of timers) timer.unref();
   return {
@@ -63,7 +67,8 @@ export function startUpkeep(options: UpkeepOptions): Upkeep {
 }
 
 async function dropPartitions({ connection, retentionDays, onDropped, onError }: UpkeepOptions): Promise<void> {
-  const session = createPool({ ...connection, max: 1, statementTimeoutMs: DROP_TIMEOUT_MS, onIdleError: onError });
+  const onIdleError = (error: Error) => onError('upkeep', error);
+  const session = createPool({ ...connection, max: 1, statementTimeoutMs: DROP_TIMEOUT_MS, onIdleError });
   try {
     const tables = await dropExpired(session, retentionDays);
     if (tables.length > 0) onDropped(tables);

@@ -158,12 +158,14 @@ export class Channel {
 
   private recordFanOut(segments: readonly Segment[], recipients: number, seconds: number): void {
     const { metrics } = this.context;
-    const newest = segments.at(-1) as Segment;
-    const messages = newest.last - (segments[0] as Segment).first + 1;
+    const last = segments.at(-1) as Segment;
+    const messages = last.last - (segments[0] as Segment).first + 1;
     metrics.add('holdfast.deliveries', messages * recipients);
-    const lag = Date.now() - newest.createdAt;
-    metrics.record('holdfast.delivery.lag.seconds', Math.max(0, lag) / 1000);
-    if (lag < -CLOCK_TOLERANCE_MS) metrics.add('holdfast.clock.disagreements', 1);
+    const now = Date.now();
+    // Each, and not the newest alone: after a pause one flush writes all that is late.
+    for (const { oldest } of segments)
+      metrics.record('holdfast.delivery.lag.seconds', Math.max(0, now - oldest) / 1000);
+    if (now - last.newest < -CLOCK_TOLERANCE_MS) metrics.add('holdfast.clock.disagreements', 1);
     metrics.record('holdfast.fanout.recipients', recipients);
     const traceparents = segments.flatMap((segment) => segment.traceparent ?? []);
     recordFanout({ traceparents, channel: this.name, messages, recipients, seconds });

@@ -111,7 +111,7 @@ export class Feed {
     }
     if (batch.first + batch.count - 1 <= this.current.top) return;
     try {
-      this.current.offer(Segment.fromBody(batch.first, batch.count, batch.body, batch.createdAt, batch.traceparent));
+      this.current.offer(Segment.fromBody(batch.first, batch.count, batch.body, [batch.createdAt], batch.traceparent));
     } catch (error) {
       this.context.onError(`A malformed batch for ${this.name} was dropped.`, error);
     }

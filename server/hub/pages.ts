@@ -112,8 +112,8 @@ function pageAfter(page: CachedPage, offset: number): PageAfter {
 
 function toSegment(channel: string, page: Page): Segment | null {
   const first = page.messages[0];
-  const last = page.messages.at(-1);
-  if (!first || !last) return null;
+  if (!first) return null;
   const body = Buffer.from(page.messages.map((message) => encodeMessage(channel, message)).join('\n'));
-  return Segment.fromBody(first.offset, page.messages.length, body, last.createdAt);
+  const times = page.messages.map(({ createdAt }) => createdAt);
+  return Segment.fromBody(first.offset, page.messages.length, body, times);
 }

@@ -13,23 +13,23 @@ export class Segment {
   readonly bytes: Buffer;
   /** Where each message's frame ends in `bytes`. */
   private readonly ends: Uint32Array;
-  /** Time of the newest commit in it, milliseconds since 1970. */
-  readonly createdAt: number;
+  /** When its messages were committed, milliseconds since 1970: one for each, or one for all, of a single commit. */
+  private readonly times: readonly number[];
   readonly traceparent: string | undefined;
 
-  constructor(first: number, bytes: Buffer, ends: Uint32Array, createdAt: number, traceparent?: string) {
+  constructor(first: number, bytes: Buffer, ends: Uint32Array, times: readonly number[], traceparent?: string) {
     this.first = first;
     this.bytes = bytes;
     this.ends = ends;
-    this.createdAt = createdAt;
+    this.times = times;
     this.traceparent = traceparent;
   }
 
   /**
-   * Frames the JSON texts in `body`, one per line.
+   * Frames the JSON texts in `body`, one per line. `times`: one for each of them, or one for all.
    * @throws RangeError when there are not `count` of them: the body is not what its header says
    */
-  static fromBody(first: number, count: number, body: Buffer, createdAt: number, traceparent?: string): Segment {
+  static fromBody(first: number, count: number, body: Buffer, times: readonly number[], traceparent?: string): Segment {
     const lines = new Uint32Array(count);
     let size = 0;
     let start = 0;
@@ -51,7 +51,17 @@ export class Segment {
       ends[i] = at;
       start = end + 1;
     }
-    return new Segment(first, bytes, ends, createdAt, traceparent);
+    return new Segment(first, bytes, ends, times, traceparent);
+  }
+
+  /** When the first of its messages was committed, milliseconds since 1970. */
+  get oldest(): number {
+    return this.times[0] as number;
+  }
+
+  /** When the last of its messages was committed, milliseconds since 1970. */
+  get newest(): number {
+    return this.times.at(-1) as number;
   }
 
   get count(): number {
@@ -75,7 +85,8 @@ export class Segment {
     if (skip === 0) return this;
     const begin = this.ends[skip - 1] as number;
     const ends = this.ends.slice(skip).map((end) => end - begin);
-    return new Segment(offset, this.bytes.subarray(begin), ends, this.createdAt, this.traceparent);
+    const times = this.times.length > 1 ? this.times.slice(skip) : this.times;
+    return new Segment(offset, this.bytes.subarray(begin), ends, times, this.traceparent);
   }
 
   /** The messages up to and including `offset`, which must lie within. Shares memory. */
@@ -83,7 +94,8 @@ export class Segment {
     if (offset === this.last) return this;
     const count = offset - this.first + 1;
     const ends = this.ends.subarray(0, count);
-    return new Segment(this.first, this.bytes.subarray(0, ends[count - 1]), ends, this.createdAt, this.traceparent);
+    const times = this.times.slice(0, count);
+    return new Segment(this.first, this.bytes.subarray(0, ends[count - 1]), ends, times, this.traceparent);
   }
 }
 

@@ -12,7 +12,7 @@ import { VERSION } from '../version.ts';
 import { probeToken } from './access.ts';
 import { runProbe } from './probe.ts';
 import { type RoundOptions, type RoundResult, runRound } from './round.ts';
-import { loadProbeSettings, type ProbeSettings } from './settings.ts';
+import { loadProbeSettings, type ProbeSettings, probeChannel } from './settings.ts';
 
 interface Options {
   readonly url?: string;
@@ -46,7 +46,7 @@ async function main(): Promise<number> {
 }
 
 function roundOptions(settings: ProbeSettings): RoundOptions {
-  const channel = settings.PROBE_CHANNEL + (settings.PROBE_ZONE && `:${settings.PROBE_ZONE}`);
+  const channel = probeChannel(settings, hostname());
   const { PROBE_TOKEN: token, AUTH_JWT_SECRET: secret, AUTH_ISSUER: issuer, AUTH_AUDIENCE: audience } = settings;
   return {
     url: settings.PROBE_URL,

@@ -8,10 +8,13 @@ export const PROBE_SETTINGS = {
   PROBE_ZONE: str({ default: '', desc: 'Where this probe stands; part of the channel it uses.' }),
   PROBE_INTERVAL_MS: milliseconds({ default: 10_000, desc: 'Time between the beginnings of two rounds.' }),
   PROBE_TIMEOUT_MS: milliseconds({ default: 5_000, desc: 'Longest a phase of a round may take before it has failed.' }),
-  PROBE_CHANNEL: str({ default: 'probe', desc: 'Channel it publishes to; `:` and the zone are added.' }),
+  PROBE_CHANNEL: str({
+    default: 'probe',
+    desc: 'Channel it publishes to; the zone and the name of the host are added, with `:`. No two probes may share a channel.',
+  }),
   PROBE_TOKEN: str({
     default: '',
-    desc: 'A token (JWT) that may publish to and subscribe to that channel. Empty: the probe signs its own with AUTH_JWT_SECRET.',
+    desc: 'A token (JWT) that may publish to and subscribe to `PROBE_CHANNEL:*`. Empty: the probe signs its own with AUTH_JWT_SECRET.',
   }),
   AUTH_JWT_SECRET: secret({
     default: '',
@@ -43,4 +46,19 @@ export function loadProbeSettings(env: Readonly<Record<string, string | undefine
       ? ['PROBE_TOKEN or AUTH_JWT_SECRET must be set: the probe could not get in.']
       : []),
   ]);
+}
+
+/** Longest channel name of the protocol. */
+const CHANNEL_MAX = 128;
+
+/**
+ * The channel of one probe: its audit counts every message that it did not get as lost, so nobody else may publish there.
+ * A new task of the same zone has another host name, and its predecessor may still be there.
+ */
+export function probeChannel(
+  { PROBE_CHANNEL, PROBE_ZONE }: Pick<ProbeSettings, 'PROBE_CHANNEL' | 'PROBE_ZONE'>,
+  host: string,
+): string {
+  const parts = [PROBE_CHANNEL, PROBE_ZONE, host.replace(/[^A-Za-z0-9.-]/g, '-')];
+  return parts.filter(Boolean).join(':').slice(0, CHANNEL_MAX);
 }

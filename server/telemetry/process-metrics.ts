@@ -4,9 +4,10 @@ import { type IntervalHistogram, monitorEventLoopDelay, performance } from 'node
 import { getHeapStatistics } from 'node:v8';
 import type { Metrics } from './metrics.ts';
 
-export function observeProcess(metrics: Metrics): void {
+/** @param processes like this one that share the memory of the container or machine (WORKERS) */
+export function observeProcess(metrics: Metrics, processes: number): void {
   observeEventLoop(metrics);
-  observeMemory(metrics);
+  observeMemory(metrics, processes);
   const startedAt = performance.timeOrigin / 1000;
   metrics.observe('holdfast.start.time.seconds', () => startedAt);
 }
@@ -50,13 +51,13 @@ function lagHistogram(): IntervalHistogram {
   return histogram;
 }
 
-function observeMemory(metrics: Metrics): void {
+function observeMemory(metrics: Metrics, processes: number): void {
   metrics.observe('holdfast.memory.bytes', () => process.memoryUsage.rss(), { kind: 'resident' });
   metrics.observe('holdfast.memory.bytes', () => process.memoryUsage().heapUsed, { kind: 'heap' });
   metrics.observe('holdfast.memory.bytes', () => process.memoryUsage().external, { kind: 'external' });
   // Without a limit on the container, Node reports none or one larger than the machine.
   const constrained = process.constrainedMemory();
-  const resident = constrained > 0 ? Math.min(constrained, totalmem()) : totalmem();
+  const resident = (constrained > 0 ? Math.min(constrained, totalmem()) : totalmem()) / processes;
   const heap = getHeapStatistics().heap_size_limit;
   metrics.observe('holdfast.memory.limit.bytes', () => resident, { kind: 'resident' });
   metrics.observe('holdfast.memory.limit.bytes', () => heap, { kind: 'heap' });

@@ -152,7 +152,7 @@ export const FAULTS: readonly Fault[] = [
   },
   {
     fault: 'the function that makes partitions is gone',
-    alerts: { HoldfastUpkeepFailing: 1_200 },
+    alerts: { HoldfastUpkeepFailing: 60 },
     inject: async ({ sql }) => {
       await sql('ALTER FUNCTION ensure_partitions RENAME TO ensure_partitions_gone');
       return () => sql('ALTER FUNCTION ensure_partitions_gone RENAME TO ensure_partitions');
@@ -181,7 +181,7 @@ export const FAULTS: readonly Fault[] = [
       );
       // They have to have been there ten minutes ago.
       await eventually(async () => {
-        const [then] = await prometheus[60].query('sum(holdfast_connections offset 10s)');
+        const [then] = await prometheus[60].query('sum(last_over_time(holdfast_connections[1s] offset 10s))');
         if (Number(then?.values[0]?.[1] ?? 0) < 200) throw new Error('not there for long enough');
       });
       for (const client of crowd) client.close();
@@ -351,7 +351,7 @@ async function lockMessages({ faulty, token }: Stage): Promise<Heal> {
   const { url } = faulty.node(0);
   let i = 0;
   const publishing = repeat(5, () => {
-    for (let n = 0; n < 5; n++) post(url, token, { channel: `room:locked-${i++ % 40}`, data: i }).catch(() => {});
+    for (let n = 0; n < 5; n++) post(url, token, { channel: 'room:locked', data: i++ }).catch(() => {});
   });
   const reading = repeat(20, () => {
     fetch(`${url}/v1/conversations.history?channel=room:${i % 5}&after=0`, {

@@ -40,6 +40,36 @@ describe('rules', () => {
     expect(namespaces.length).toBe(RULE_GROUPS.length - 1);
   });
 
+  test('what a probe reports carries its zone, which its rules and panels go by', () => {
+    const all = new Synthesised(prod);
+    const zones = all.all('aws_ecs_task_definition').flatMap(({ config }) => {
+      const containers = JSON.parse(String(config.container_definitions)) as {
+        name: string;
+        environment: { name: string; value: string }[];
+      }[];
+      const settingOf = (container: string, name: string) =>
+        containers.find((one) => one.name === container)?.environment.find((pair) => pair.name === name)?.value ?? '';
+      const zone = settingOf('probe', 'PROBE_ZONE');
+      if (!zone) return [];
+      const [scrape] = JSON.parse(settingOf('collector', 'AOT_CONFIG_CONTENT')).receivers.prometheus.config
+        .scrape_configs;
+      expect(scrape.static_configs[0].labels).toEqual({ zone });
+      return [zone];
+    });
+    expect(zones).toEqual(['1', '2', '3']);
+  });
+
+  test('alerting that is broken is told by something else', () => {
+    const alarms = new Synthesised(prod).all('aws_cloudwatch_metric_alarm').map(({ config }) => config);
+    const find = (metric: string) => alarms.find((config) => config.metric_name === metric);
+    expect(find('AlertManagerAlertsReceived')).toMatchObject({
+      namespace: 'AWS/Prometheus',
+      comparison_operator: 'LessThanThreshold',
+      treat_missing_data: 'breaching',
+    });
+    expect(find('AlertManagerNotificationsFailed')).toMatchObject({ namespace: 'AWS/Prometheus', threshold: 0 });
+  });
+
   test('the alert manager calls the topic, pages sooner than tickets, and leaves the watchdog alone', () => {
     const definition = parse(
       alertManagerDefinition({ topicArn: 'arn:aws:sns:us-east-1:1:on-call', region: 'us-east-1', environment: 'prod' }),
@@ -116,5 +146,5 @@ test.each([...ENVIRONMENT_NAMES])('%s: alarms have names, thresholds and descrip
   }
   // Silence is the fault where a metric tells that something is alive.
   const silent = alarms.filter(({ config }) => config.treat_missing_data === 'breaching').map(({ path }) => path);
-  expect(silent).toEqual(['alarms/ScalingMetricMissing', 'alarms/TooFewNodes']);
+  expect(silent).toEqual(['alarms/AlertsMissing', 'alarms/ScalingMetricMissing', 'alarms/TooFewNodes']);
 });

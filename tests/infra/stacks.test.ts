@@ -86,6 +86,14 @@ describe('the node’s task', () => {
     expect(server.ulimits[0].softLimit).toBeGreaterThan(service.maxConnections + 1_000);
   });
 
+  test('knows the memory that ends it, and leaves the rest of the task to the collector', () => {
+    const [, collector] = JSON.parse(String(task.config.container_definitions));
+    expect(server.memory + collector.memory).toBe(service.memoryMb);
+    const [, heap] = /--max-old-space-size=(\d+)$/.exec(environment.NODE_OPTIONS) ?? [];
+    expect(Number(heap)).toBeLessThan(0.7 * server.memory);
+    expect(Number(heap)).toBeGreaterThan(0.5 * server.memory);
+  });
+
   test('has time to stop, and to drain before that', () => {
     expect(server.stopTimeout).toBeLessThanOrEqual(120);
     expect(server.stopTimeout * 1_000).toBeGreaterThan(SETTINGS.DRAIN_TIMEOUT_MS.default as number);

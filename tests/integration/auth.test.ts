@@ -276,6 +276,10 @@ describeWith()('authentication by JWKS', () => {
       ]);
       expect([mode, await (await connect(token)).closeCode()]).toEqual([mode, 1013]);
     }
+    // Not `rejected`: nobody said anything against the token.
+    const results = (result: string) =>
+      metric(cluster.nodes[0]?.metricsUrl ?? '', 'holdfast_authentications_total', { method: 'http', result });
+    expect([await results('unavailable'), await results('rejected')]).toEqual([3, 0]);
     expect(await status('nonsense')).toBe(401);
     mode = 'slow';
     // The token came in time; that the keys come later than AUTH_TIMEOUT_MS is not the client's fault.

@@ -17,6 +17,7 @@ const NODE: Readonly<Record<string, Level>> = {
   'holdfast_handshakes_total{result="failed"}': 0,
   'holdfast_authentications_total{method="ticket",result="ok"}': 60,
   'holdfast_authentications_total{method="ticket",result="rejected"}': 1,
+  'holdfast_authentications_total{method="http",result="unavailable"}': 0,
   'holdfast_closes_total{code="1001"}': 50,
   'holdfast_closes_total{code="1006"}': 10,
   'holdfast_errors_total{code="internal"}': 0,
@@ -65,10 +66,16 @@ const PROBE: Readonly<Record<string, Level>> = {
 
 export interface Scenario {
   readonly alert: string;
+  /** What this one is about, where an alert has several. */
+  readonly when?: string;
+  /** It looks like the fault and is none: the alert must keep still. */
+  readonly silent?: boolean;
   /** Series as above -> level while the fault lasts. */
   readonly fault: Readonly<Record<string, Level>>;
   /** Only on the first node, or in the first zone. Default: on all. */
   readonly one?: boolean;
+  /** What becomes of the other node meanwhile, as `fault`. */
+  readonly other?: Readonly<Record<string, Level>>;
   /** Minutes that the fault lasts, and minutes after it in which the alert must have resolved. */
   readonly minutes: readonly [fault: number, after: number];
 }
@@ -78,6 +85,15 @@ const nothing = Object.fromEntries(Object.keys(NODE).map((series) => [series, 'a
 export const SCENARIOS: readonly Scenario[] = [
   // 60 of 120 a minute fail: 500 times the budget.
   { alert: 'HoldfastConnectBudgetBurn', fault: { 'holdfast_handshakes_total{result="full"}': 60 }, minutes: [10, 40] },
+  {
+    alert: 'HoldfastConnectBudgetBurn',
+    when: 'the keys cannot be fetched, and nobody gets a ticket',
+    fault: {
+      'holdfast_authentications_total{method="http",result="unavailable"}': 60,
+      'holdfast_handshakes_total{result="accepted"}': 0,
+    },
+    minutes: [10, 40],
+  },
   // 0.4 %: four times the budget, too slow for a page. The six hours have to pass for it to resolve.
   {
     alert: 'HoldfastConnectBudgetBurnSlow',
@@ -121,6 +137,13 @@ export const SCENARIOS: readonly Scenario[] = [
     minutes: [20, 10],
   },
   {
+    alert: 'HoldfastProbeAbsent',
+    when: 'a zone is gone, and its probe with it',
+    fault: Object.fromEntries(Object.keys(PROBE).map((series) => [series, 'absent'] as const)),
+    one: true,
+    minutes: [20, 10],
+  },
+  {
     alert: 'HoldfastMessagesLost',
     fault: { 'holdfast_probe_messages_total{finding="lost"}': 1 },
     one: true,
@@ -128,8 +151,24 @@ export const SCENARIOS: readonly Scenario[] = [
   },
   { alert: 'HoldfastConnectionsLost', fault: { holdfast_connections: 0 }, one: true, minutes: [5, 15] },
   {
+    alert: 'HoldfastConnectionsLost',
+    when: 'a node is gone, and its clients are with the other',
+    silent: true,
+    fault: nothing,
+    one: true,
+    other: { holdfast_connections: 1_000 },
+    minutes: [20, 15],
+  },
+  {
     alert: 'HoldfastReconnectStorm',
     fault: { 'holdfast_handshakes_total{result="accepted"}': 3_000 },
+    minutes: [5, 10],
+  },
+  {
+    alert: 'HoldfastReconnectStorm',
+    when: 'nodes drain, and their clients move',
+    silent: true,
+    fault: { 'holdfast_handshakes_total{result="accepted"}': 3_000, holdfast_draining: 1 },
     minutes: [5, 10],
   },
   { alert: 'HoldfastConnectionsRefused', fault: { 'holdfast_handshakes_total{result="full"}': 10 }, minutes: [10, 10] },
@@ -148,6 +187,14 @@ export const SCENARIOS: readonly Scenario[] = [
   },
   { alert: 'HoldfastRedisDown', fault: { holdfast_backplane_up: 0 }, one: true, minutes: [3, 3] },
   { alert: 'HoldfastRedisDeaf', fault: { holdfast_backplane_deaf_total: 1 }, one: true, minutes: [6, 20] },
+  {
+    alert: 'HoldfastRedisDeaf',
+    when: 'there are two failovers',
+    silent: true,
+    fault: { holdfast_backplane_deaf_total: 1 },
+    one: true,
+    minutes: [2, 30],
+  },
   {
     alert: 'HoldfastRedisSlow',
     fault: { 'holdfast_backplane_canary_duration_seconds_bucket{le="0.005"}': 50 },
@@ -179,11 +226,19 @@ export const SCENARIOS: readonly Scenario[] = [
     minutes: [40, 70],
   },
   {
+    alert: 'HoldfastUpkeepFailing',
+    when: 'Postgres fails over once',
+    silent: true,
+    fault: { 'holdfast_history_errors_total{kind="upkeep"}': 1 },
+    minutes: [1, 70],
+  },
+  {
     alert: 'HoldfastRecoveriesIncomplete',
     fault: { 'holdfast_recoveries_total{result="epoch_changed"}': 30 },
     minutes: [15, 10],
   },
-  { alert: 'HoldfastNodesAbsent', fault: nothing, minutes: [10, 5] },
+  // No zeros and no marks that series have ended, as on AWS, where nodes report by themselves.
+  { alert: 'HoldfastNodesAbsent', fault: nothing, minutes: [5, 5] },
   { alert: 'HoldfastNodeUnreachable', fault: { ...nothing, 'up{job="holdfast"}': 0 }, one: true, minutes: [5, 3] },
   {
     alert: 'HoldfastEventLoopBlocked',
@@ -205,18 +260,24 @@ export const SCENARIOS: readonly Scenario[] = [
 /** Minutes of health before a fault: as long as the longest look back of an ordinary alert, an hour. */
 export const BEFORE = 70;
 
-/** A promtool test of one scenario: silent before, firing at the end of the fault, silent again. */
-export function promtoolTest({ alert, fault, one = false, minutes: [during, after] }: Scenario) {
+export const titleOf = ({ alert, when }: Scenario) => (when ? `${alert}, ${when}` : alert);
+
+/** A promtool test of one scenario: silent before, firing at the end of the fault, silent again; or silent all the time. */
+export function promtoolTest(scenario: Scenario) {
+  const { alert, silent = false, fault, one = false, other = {}, minutes } = scenario;
+  const [during, after] = minutes;
   const firing = (minute: number, value: 0 | 1) => ({
     expr: `count(ALERTS{alertname="${alert}",alertstate="firing"}) > bool 0 or vector(0)`,
     eval_time: `${minute}m`,
     exp_samples: [{ labels: '{}', value }],
   });
   return {
-    name: alert,
+    name: titleOf(scenario),
     interval: '1m',
-    input_series: fleet((series, first) => (one && !first ? undefined : fault[series]), [BEFORE, during, after]),
-    promql_expr_test: [firing(BEFORE - 1, 0), firing(BEFORE + during - 1, 1), firing(BEFORE + during + after, 0)],
+    input_series: fleet((series, first) => (one && !first ? other[series] : fault[series]), [BEFORE, during, after]),
+    promql_expr_test: silent
+      ? Array.from({ length: 1 + during + after }, (_, i) => firing(BEFORE + i, 0))
+      : [firing(BEFORE - 1, 0), firing(BEFORE + during - 1, 1), firing(BEFORE + during + after, 0)],
   };
 }
 

@@ -6,7 +6,7 @@ export const DELIVERY = {
   'holdfast.backplane.up': {
     type: 'gauge',
     unit: '{node}',
-    help: '1 while messages of other nodes can arrive through Redis, else 0.',
+    help: '1 while messages of other nodes can arrive through Redis, else 0. Absent from a node that has no REDIS_URL.',
     why: 'At 0 the node works degraded: messages of other nodes come from the history, a fraction of a second later; typing and presence stay on their node.',
   },
   'holdfast.backplane.canary.age.seconds': {
@@ -109,7 +109,7 @@ export const DELIVERY = {
   'holdfast.delivery.lag.seconds': {
     type: 'histogram',
     unit: 's',
-    help: 'From the commit to the socket write of the newest message of a flush.',
+    help: 'From the commit to the socket write, of the oldest message of each commit or page that a flush writes.',
     why: 'How fresh what people see is. The clocks of Postgres and of the node must agree.',
     buckets: SECONDS,
   },

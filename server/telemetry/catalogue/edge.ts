@@ -47,11 +47,11 @@ export const EDGE = {
   'holdfast.authentications': {
     type: 'counter',
     unit: '{attempt}',
-    help: 'Authentication attempts. `unchecked`: a ticket honoured without its single-use check because Redis was away.',
-    why: 'Many rejected at once: a key was rotated on one side only, a clock is wrong, or somebody is trying.',
+    help: 'Authentication attempts. `unavailable`: nobody could say, as keys (AUTH_JWKS_URL) cannot be fetched; `unchecked`: a ticket honoured without its single-use check because Redis was away.',
+    why: 'Many rejected at once: a key was rotated on one side only, a clock is wrong, or somebody is trying. `unavailable` is ours to answer for.',
     labels: {
       method: ['ticket', 'message', 'query', 'http'],
-      result: ['ok', 'rejected', 'replayed', 'late', 'unchecked'],
+      result: ['ok', 'rejected', 'replayed', 'late', 'unavailable', 'unchecked'],
     },
   },
   'holdfast.closes': {

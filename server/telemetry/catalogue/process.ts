@@ -43,7 +43,7 @@ export const PROCESS = {
   'holdfast.memory.limit.bytes': {
     type: 'gauge',
     unit: 'By',
-    help: 'What ends the process: `resident`, the memory of its container or machine, and `heap`, V8’s own limit.',
+    help: 'What ends the process: `resident`, its share of the memory of the container or machine, and `heap`, V8’s own limit.',
     why: 'A process that reaches either is gone, and everybody on it reconnects at once.',
     labels: { kind: ['resident', 'heap'] },
   },

@@ -37,13 +37,13 @@ export const PUBLISHING = {
   'holdfast.history.queue': {
     type: 'gauge',
     unit: '{message}',
-    help: 'Messages that wait for their commit.',
-    why: 'Grows when more is published than Postgres commits.',
+    help: 'Messages that wait for their commit, in the fullest lane. A channel always uses the same lane.',
+    why: 'Grows when more is published than Postgres commits, or when one channel is very hot or locked.',
   },
   'holdfast.history.queue.limit': {
     type: 'gauge',
     unit: '{message}',
-    help: 'Messages that may wait (HISTORY_QUEUE_MAX); beyond it publishes fail with `overloaded`.',
+    help: 'Messages that may wait in a lane (HISTORY_QUEUE_MAX over HISTORY_LANES); beyond it publishes fail with `overloaded`.',
     why: 'How much of the queue is left.',
   },
   'holdfast.history.batch.messages': {
@@ -63,9 +63,9 @@ export const PUBLISHING = {
   'holdfast.history.errors': {
     type: 'counter',
     unit: '{error}',
-    help: 'Statements that failed by kind; `upkeep`: making partitions, dropping old ones.',
+    help: 'Statements that failed by kind; `upkeep`: making partitions, dropping old ones; `trim`: shortening the list of commits.',
     why: 'The node’s log has the reason. A failing `upkeep` does not hurt today: in some days there is no partition to write to.',
-    labels: { kind: [...STATEMENTS, 'upkeep'] },
+    labels: { kind: [...STATEMENTS, 'upkeep', 'trim'] },
   },
   'holdfast.history.partitions.dropped': {
     type: 'counter',

@@ -5,7 +5,7 @@ import { Segment, toPieces } from '../../../server/hub/segment.ts';
 
 function segment(first: number, sizes: readonly number[]): Segment {
   const body = Buffer.from(sizes.map((size, i) => String((first + i) % 10).repeat(size)).join('\n'));
-  return Segment.fromBody(first, sizes.length, body, 0);
+  return Segment.fromBody(first, sizes.length, body, [0]);
 }
 
 test('pieces hold all frames in order, none more than it may, and say where they end', () => {
@@ -45,4 +45,14 @@ test('a single segment that fits is handed on without a copy', () => {
   const only = segment(5, [10, 20]);
   expect(toPieces([only], 1_000)[0]?.bytes).toBe(only.bytes);
   expect(toPieces([], 1_000)).toEqual([]);
+});
+
+test('a cut segment knows when its own messages were committed', () => {
+  const body = Buffer.from('1\n2\n3\n4');
+  const page = Segment.fromBody(11, 4, body, [100, 200, 200, 400]);
+  expect([page.oldest, page.newest]).toEqual([100, 400]);
+  expect([page.from(12).oldest, page.from(14).oldest]).toEqual([200, 400]);
+  expect([page.upTo(12).oldest, page.upTo(12).newest]).toEqual([100, 200]);
+  const commit = Segment.fromBody(11, 4, body, [100]);
+  expect([commit.from(13).oldest, commit.upTo(12).newest]).toEqual([100, 100]);
 });

@@ -6,7 +6,12 @@ import { Tail } from '../../../server/hub/tail.ts';
 import { decodeFrames } from '../../support/simulated-client.ts';
 
 const segment = (first: number, count: number) =>
-  Segment.fromBody(first, count, Buffer.from(Array.from({ length: count }, (_, i) => String(first + i)).join('\n')), 0);
+  Segment.fromBody(
+    first,
+    count,
+    Buffer.from(Array.from({ length: count }, (_, i) => String(first + i)).join('\n')),
+    [0],
+  );
 const offsets = (segments: readonly Segment[]) => segments.flatMap((part) => decodeFrames(part.bytes).map(Number));
 const range = (from: number, to: number) => Array.from({ length: Math.max(0, to - from + 1) }, (_, i) => from + i);
 
@@ -79,7 +84,7 @@ test('what lies before the window has to be read', () => {
 });
 
 test('a body with another number of messages than announced is refused', () => {
-  expect(() => Segment.fromBody(1, 3, Buffer.from('1\n2'), 0)).toThrow(RangeError);
+  expect(() => Segment.fromBody(1, 3, Buffer.from('1\n2'), [0])).toThrow(RangeError);
 });
 
 test('segments are cut where messages end', () => {

@@ -8,7 +8,7 @@ const gauges = new Map<string, () => number | undefined>();
 beforeAll(async () => {
   const observe = (name: string, read: () => number | undefined, labels: Readonly<Record<string, string>> = {}) =>
     gauges.set([name, ...Object.values(labels)].join(' '), read);
-  observeProcess({ add: () => {}, record: () => {}, observe } as unknown as Metrics);
+  observeProcess({ add: () => {}, record: () => {}, observe } as unknown as Metrics, 2);
   await new Promise((resolve) => setTimeout(resolve, 50));
   const until = performance.now() + 300;
   while (performance.now() < until);
