@@ -30,6 +30,8 @@ export interface PostgresSettings {
   readonly multiAz: boolean;
   /** Days of backups; any second of them can be restored. */
   readonly backupDays: number;
+  /** Keep a snapshot, and the backups, when the database is destroyed; also once the environment is no longer protected. */
+  readonly finalSnapshot: boolean;
   /** Days of messages to keep, 0: all (HISTORY_RETENTION_DAYS). */
   readonly retentionDays: number;
 }
@@ -150,6 +152,7 @@ const dev: Environment = {
     maxStorageGb: 50,
     multiAz: false,
     backupDays: 2,
+    finalSnapshot: false,
     retentionDays: 30,
   },
   redis: { engine: 'valkey', version: '8.0', nodeType: 'cache.t4g.micro', replicas: 0, shards: 0 },
@@ -200,6 +203,7 @@ const staging: Environment = {
     maxStorageGb: 200,
     multiAz: true,
     backupDays: 7,
+    finalSnapshot: true,
     retentionDays: 30,
   },
   redis: { engine: 'valkey', version: '8.0', nodeType: 'cache.t4g.small', replicas: 1, shards: 0 },
@@ -250,6 +254,7 @@ const prod: Environment = {
     maxStorageGb: 1_000,
     multiAz: true,
     backupDays: 35,
+    finalSnapshot: true,
     retentionDays: 90,
   },
   redis: { engine: 'valkey', version: '8.0', nodeType: 'cache.m7g.large', replicas: 2, shards: 0 },

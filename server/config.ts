@@ -174,6 +174,10 @@ export const SETTINGS = {
     desc: 'Publishes per second of one user on this node, with bursts of twice that.',
   }),
   MAX_IN_FLIGHT_PUBLISHES: count({ default: 1_000, desc: 'Publishes one connection may have waiting for their ack.' }),
+  HTTP_KEEP_ALIVE_MS: milliseconds({
+    default: 65_000,
+    desc: 'How long an idle HTTP connection stays open. Keep it above the load balancer’s idle timeout (60 s is usual): who closes first must be the balancer, or it sends requests into closed connections.',
+  }),
   HEARTBEAT_INTERVAL_MS: milliseconds({
     default: 30_000,
     desc: 'Time between pings. Keep it below the load balancer’s idle timeout.',

@@ -96,6 +96,7 @@ export async function startNode(config: Config, nodeId: string, log: Logger): Pr
     log,
     maxPayloadBytes: config.MAX_PAYLOAD_BYTES,
     maxConnections: config.MAX_CONNECTIONS + config.MAX_HTTP_CONNECTIONS,
+    keepAliveMs: config.HTTP_KEEP_ALIVE_MS,
     allowedOrigins: config.ALLOWED_ORIGINS,
     demoPage: config.DEMO_PAGE,
     readiness: () => readinessOf(config, gateway, history, shared.backplane),

@@ -2,7 +2,6 @@
  * The load balancer: TLS ends here, plain HTTP is sent to HTTPS, WebSockets go to a node and stay there. Its times are
  * what the server's depend on (heartbeat, drain); environment-rules.ts holds them against each other.
  */
-import { DataAwsElbServiceAccount } from '@cdktf/provider-aws/lib/data-aws-elb-service-account/index.js';
 import { Lb } from '@cdktf/provider-aws/lib/lb/index.js';
 import { LbListener } from '@cdktf/provider-aws/lib/lb-listener/index.js';
 import { LbTargetGroup } from '@cdktf/provider-aws/lib/lb-target-group/index.js';
@@ -23,7 +22,11 @@ export interface BalancerProps {
 
 /** TLS 1.3, and 1.2 with forward secrecy and authenticated ciphers only, for clients that are a few years old. */
 const TLS_POLICY = 'ELBSecurityPolicy-TLS13-1-2-Res-2021-06';
-const STICKY_SECONDS = 86_400;
+/**
+ * Shorter than the 5 s after which a client that found its node full tries again (RETRY_FULL_MS): browsers keep the cookie
+ * of a refusal too, and a day of it would bring them back to the full node for a day.
+ */
+const STICKY_SECONDS = 4;
 
 /** The host under which Grafana is reached. */
 export const grafanaHost = (host: string) => `grafana-${host}`;
@@ -70,7 +73,6 @@ export class Balancer extends Construct {
   /** Who asked for what, and when. Tickets in it are spent; query tokens (AUTH_QUERY_TOKEN) would be in it. */
   private accessLogs(): PrivateBucket {
     const { environment } = this.props;
-    const balancers = new DataAwsElbServiceAccount(this, 'balancers');
     return new PrivateBucket(this, 'logs', {
       environment,
       what: 'access-logs',
@@ -79,11 +81,7 @@ export class Balancer extends Construct {
         sid: 'BalancersWrite',
         actions: ['s3:PutObject'],
         resources: [`${bucketArn}/AWSLogs/${accountId}/*`],
-        // Regions opened before August 2022 write as an account of AWS, later ones as a service.
-        principals: [
-          { type: 'AWS', identifiers: [balancers.arn] },
-          { type: 'Service', identifiers: ['logdelivery.elasticloadbalancing.amazonaws.com'] },
-        ],
+        principals: [{ type: 'Service', identifiers: ['logdelivery.elasticloadbalancing.amazonaws.com'] }],
       }),
     });
   }
@@ -99,7 +97,7 @@ export class Balancer extends Construct {
       // The node with the fewest requests in flight gets the next: a new task fills up first.
       loadBalancingAlgorithmType: 'least_outstanding_requests',
       deregistrationDelay: String(environment.service.deregistrationDelay),
-      // A WebSocket stays with its node anyway; the cookie brings a client's HTTP requests to the same one.
+      // A WebSocket stays with its node anyway; the cookie brings a client's HTTP requests of the moment to the same one.
       stickiness: { enabled: true, type: 'lb_cookie', cookieDuration: STICKY_SECONDS },
       // Liveness, not readiness: ECS kills what fails here, and a full node or one without Redis must not be killed.
       healthCheck: {

@@ -19,7 +19,16 @@ export class Cluster extends Construct {
     const { logDays: days } = environment.observability;
     // Commands run inside of tasks are off in the service; whoever turns them on for a day leaves a trace.
     const log = new LogGroup(this, 'commands', { environment, what: 'exec', days, keyArn });
+    const insights = new LogGroup(this, 'insights', {
+      environment,
+      what: 'insights',
+      name: `/aws/ecs/containerinsights/${clusterName(environment)}/performance`,
+      days,
+      keyArn,
+    });
     const cluster = new EcsCluster(this, 'cluster', {
+      // Container Insights makes one that never forgets where it finds none.
+      dependsOn: [insights.resource],
       name: clusterName(environment),
       // "enhanced" costs more and tells nothing that the node's own metrics don't.
       setting: [{ name: 'containerInsights', value: 'enabled' }],

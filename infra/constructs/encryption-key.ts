@@ -5,7 +5,7 @@ import { KmsAlias } from '@cdktf/provider-aws/lib/kms-alias/index.js';
 import { KmsKey } from '@cdktf/provider-aws/lib/kms-key/index.js';
 import { Construct } from 'constructs';
 import type { Environment } from '../environments.ts';
-import { nameOf } from './names.ts';
+import { clusterName, nameOf } from './names.ts';
 import { PUBLISHERS } from './on-call-topic.ts';
 
 export interface EncryptionKeyProps {
@@ -40,9 +40,10 @@ export class EncryptionKey extends Construct {
             {
               test: 'ArnLike',
               variable: 'kms:EncryptionContext:aws:logs:arn',
-              values: [
-                `arn:aws:logs:${environment.region}:${account.accountId}:log-group:*${nameOf(environment, '*')}`,
-              ],
+              // Those of ours, and the one that Container Insights names after the cluster.
+              values: [nameOf(environment, '*'), `${clusterName(environment)}/*`].map(
+                (name) => `arn:aws:logs:${environment.region}:${account.accountId}:log-group:*${name}`,
+              ),
             },
           ],
         },

@@ -10,6 +10,8 @@ export interface LogGroupProps {
   readonly what: string;
   /** Beginning of the name where an AWS service insists on one; default `/`. */
   readonly prefix?: string;
+  /** The whole name, where an AWS service writes to a group of its own: made by us, it forgets, and goes with the rest. */
+  readonly name?: string;
   readonly days: number;
   /** ARN of the key. */
   readonly keyArn: string;
@@ -18,14 +20,18 @@ export interface LogGroupProps {
 export class LogGroup extends Construct {
   readonly name: string;
   readonly arn: string;
+  /** What somebody who writes to it by its name alone must wait for. */
+  readonly resource: CloudwatchLogGroup;
 
-  constructor(scope: Construct, id: string, { environment, what, prefix = '/', days, keyArn }: LogGroupProps) {
+  constructor(scope: Construct, id: string, props: LogGroupProps) {
     super(scope, id);
+    const { environment, what, prefix = '/', days, keyArn } = props;
     const group = new CloudwatchLogGroup(this, 'group', {
-      name: `${prefix}${nameOf(environment, what)}`,
+      name: props.name ?? `${prefix}${nameOf(environment, what)}`,
       retentionInDays: days,
       kmsKeyId: keyArn,
     });
+    this.resource = group;
     this.name = group.name;
     this.arn = group.arn;
   }

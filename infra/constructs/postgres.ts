@@ -5,6 +5,7 @@ import { DbParameterGroup } from '@cdktf/provider-aws/lib/db-parameter-group/ind
 import { DbSubnetGroup } from '@cdktf/provider-aws/lib/db-subnet-group/index.js';
 import { Construct } from 'constructs';
 import type { Environment } from '../environments.ts';
+import { LogGroup } from './log-group.ts';
 import { nameOf } from './names.ts';
 import { PORTS } from './security-groups.ts';
 import { ServiceRole } from './service-role.ts';
@@ -18,6 +19,7 @@ export interface PostgresProps {
 
 const DATABASE_NAME = 'holdfast';
 const USER = 'holdfast';
+const LOGS = ['postgresql', 'upgrade'] as const;
 
 /** Each with its reason. Times in milliseconds. */
 const PARAMETERS: Readonly<Record<string, string>> = {
@@ -54,7 +56,19 @@ export class Postgres extends Construct {
       parameter: Object.entries(PARAMETERS).map(([parameter, value]) => ({ name: parameter, value })),
       lifecycle: { createBeforeDestroy: true },
     });
+    // RDS makes groups that never forget where it finds none.
+    const logs = LOGS.map(
+      (log) =>
+        new LogGroup(this, `log-${log}`, {
+          environment,
+          what: log,
+          name: `/aws/rds/instance/${name}/${log}`,
+          days: environment.observability.logDays,
+          keyArn,
+        }).resource,
+    );
     const instance = new DbInstance(this, 'instance', {
+      dependsOn: logs,
       identifier: name,
       engine: 'postgres',
       engineVersion: postgres.version,
@@ -84,16 +98,16 @@ export class Postgres extends Construct {
       backupWindow: '05:00-06:00',
       maintenanceWindow: 'sun:06:30-sun:07:30',
       copyTagsToSnapshot: true,
-      deleteAutomatedBackups: !isProtected,
+      deleteAutomatedBackups: !postgres.finalSnapshot,
       deletionProtection: isProtected,
-      skipFinalSnapshot: !isProtected,
-      ...(isProtected && { finalSnapshotIdentifier: `${name}-final` }),
+      skipFinalSnapshot: !postgres.finalSnapshot,
+      ...(postgres.finalSnapshot && { finalSnapshotIdentifier: `${name}-final` }),
       performanceInsightsEnabled: true,
       performanceInsightsKmsKeyId: keyArn,
       performanceInsightsRetentionPeriod: 7,
       monitoringInterval: 60,
       monitoringRoleArn: this.monitoringRole(environment).arn,
-      enabledCloudwatchLogsExports: ['postgresql', 'upgrade'],
+      enabledCloudwatchLogsExports: [...LOGS],
     });
     this.host = instance.address;
     this.instanceId = instance.identifier;

@@ -42,8 +42,8 @@ export class Subnets extends Construct {
     this.public = publics;
     this.private = privates;
     this.isolated = isolated;
-    this.routePublic();
-    const gateways = this.natGateways();
+    const internet = this.routePublic();
+    const gateways = this.natGateways(internet);
     this.natGatewayIds = gateways.map((gateway) => gateway.id);
     this.innerRouteTables = [...this.routePrivate(gateways), this.routeIsolated()];
   }
@@ -70,7 +70,7 @@ export class Subnets extends Construct {
     });
   }
 
-  private routePublic(): void {
+  private routePublic(): InternetGateway {
     const { vpc } = this.props;
     const gateway = new InternetGateway(this, 'internet', { vpcId: vpc.id, tags: this.name('internet') });
     const table = this.table('public', this.public);
@@ -79,10 +79,11 @@ export class Subnets extends Construct {
       destinationCidrBlock: ANYWHERE,
       gatewayId: gateway.id,
     });
+    return gateway;
   }
 
   /** One, or one in each zone, so that the loss of a zone cuts off nobody else. */
-  private natGateways(): NatGateway[] {
+  private natGateways(internet: InternetGateway): NatGateway[] {
     const count = this.props.environment.network.nat === 'one' ? 1 : this.zoneCount;
     return Array.from({ length: count }, (_, zone) => {
       const address = new Eip(this, `nat-address-${zone + 1}`, { domain: 'vpc', tags: this.name(`nat-${zone + 1}`) });
@@ -90,6 +91,8 @@ export class Subnets extends Construct {
         allocationId: address.id,
         subnetId: (this.public[zone] as Subnet).id,
         tags: this.name(`nat-${zone + 1}`),
+        // AWS refuses one in a network that does not reach the internet yet.
+        dependsOn: [internet],
       });
     });
   }

@@ -42,6 +42,7 @@ export const RESERVED_SETTINGS: readonly string[] = [
   'HISTORY_RETENTION_DAYS',
   'DEREGISTRATION_TARGET_GROUP_ARN',
   'DEREGISTRATION_DRAIN_MS',
+  'HTTP_KEEP_ALIVE_MS',
   'OTEL_EXPORTER_OTLP_ENDPOINT',
   'TRACE_SAMPLE_RATIO',
 ];
@@ -69,6 +70,8 @@ export function serverSettings(environment: Environment, built: Built, port: num
     ACCEPT_RATE: String(service.acceptRate),
     DRAIN_RATE: String(service.drainRate),
     DEREGISTRATION_DRAIN_MS: String((service.deregistrationDelay - noticeSeconds(environment)) * 1_000),
+    // Longer than the load balancer keeps its own, or it sends requests into connections that are closed: 502.
+    HTTP_KEEP_ALIVE_MS: String((service.idleTimeout + 5) * 1_000),
     HISTORY_RETENTION_DAYS: String(postgres.retentionDays),
     DEREGISTRATION_TARGET_GROUP_ARN: built.targetGroupArn,
     OTEL_EXPORTER_OTLP_ENDPOINT: `http://127.0.0.1:${COLLECTOR_PORTS.otlpHttp}`,

@@ -24,6 +24,8 @@ export interface HttpOptions extends MessageRoutesOptions {
   readonly maxPayloadBytes: number;
   /** TCP connections of all kinds; more are closed as they come. */
   readonly maxConnections: number;
+  /** How long an idle connection stays open, milliseconds. */
+  readonly keepAliveMs: number;
   readonly allowedOrigins: readonly string[];
   readonly demoPage: boolean;
   readonly readiness: () => Readiness;
@@ -36,8 +38,6 @@ const REQUEST_TIMEOUT_MS = 15_000;
 const HEADERS_TIMEOUT_MS = 10_000;
 /** How often Node looks for those that are over their time. Its own 30 s would triple what is allowed. */
 const TIMEOUT_CHECK_MS = 2_000;
-/** Above the 60 s idle timeout of an ALB, so that the balancer and not the node ends idle connections. */
-const KEEP_ALIVE_MS = 65_000;
 
 export async function createHttpApp(options: HttpOptions): Promise<FastifyInstance> {
   const app = Fastify({
@@ -47,7 +47,7 @@ export async function createHttpApp(options: HttpOptions): Promise<FastifyInstan
     requestTimeout: REQUEST_TIMEOUT_MS,
     http: { headersTimeout: HEADERS_TIMEOUT_MS, connectionsCheckingInterval: TIMEOUT_CHECK_MS },
     clientErrorHandler: (error, socket) => answerUnparsed(error, socket, options.metrics),
-    keepAliveTimeout: KEEP_ALIVE_MS,
+    keepAliveTimeout: options.keepAliveMs,
     // `__proto__` in data is data: it is stored as text and never merged into anything.
     onProtoPoisoning: 'ignore',
     onConstructorPoisoning: 'ignore',

@@ -144,6 +144,7 @@ const why = whyNoFakeAws() ?? (findProgram('terraform') === undefined ? 'terrafo
           'deregistration_delay.timeout_seconds': String(service.deregistrationDelay),
           'stickiness.enabled': 'true',
           'stickiness.type': 'lb_cookie',
+          'stickiness.lb_cookie.duration_seconds': '4',
         });
         expect(TargetGroups[0]).toMatchObject({ HealthCheckPath: '/healthz', TargetType: 'ip', Port: 8080 });
         expect(WebACL.Name).toBe(named('front'));
@@ -312,6 +313,15 @@ const why = whyNoFakeAws() ?? (findProgram('terraform') === undefined ? 'terrafo
   );
 
   test(
+    'a stack can be deployed by itself, which is how a version is deployed and taken back',
+    async () => {
+      const { code, output } = await deployment(ENVIRONMENTS.dev).deploy('service');
+      if (code !== 0) throw new Error(output.slice(-5_000));
+    },
+    10 * MINUTES,
+  );
+
+  test(
     'prod is not destroyed while it is protected',
     async () => {
       const prod = deployment(ENVIRONMENTS.prod);
@@ -338,6 +348,10 @@ const why = whyNoFakeAws() ?? (findProgram('terraform') === undefined ? 'terrafo
       ]);
       for (const { code, output } of results) if (code !== 0) throw new Error(output.slice(-5_000));
       expect(await leftovers(aws)).toEqual([]);
+      // What prod had stored is still there: an end that somebody regrets is not the end.
+      const [{ DBSnapshots }] = await aws.ask(['rds', 'describe_db_snapshots']);
+      const names = DBSnapshots.map((one: { DBSnapshotIdentifier: string }) => one.DBSnapshotIdentifier);
+      expect(names.filter((name: string) => !name.startsWith('rds:'))).toEqual(['holdfast-prod-history-final']);
     },
     30 * MINUTES,
   );

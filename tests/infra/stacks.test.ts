@@ -94,6 +94,11 @@ describe('the node’s task', () => {
     expect(Number(heap)).toBeGreaterThan(0.5 * server.memory);
   });
 
+  test('keeps idle connections longer than the load balancer does, which would send requests into closed ones', () => {
+    const balancer = all.one('aws_lb', 'balancer/balancer');
+    expect(Number(environment.HTTP_KEEP_ALIVE_MS)).toBeGreaterThan(Number(balancer.config.idle_timeout) * 1_000);
+  });
+
   test('has time to stop, and to drain before that', () => {
     expect(server.stopTimeout).toBeLessThanOrEqual(120);
     expect(server.stopTimeout * 1_000).toBeGreaterThan(SETTINGS.DRAIN_TIMEOUT_MS.default as number);
@@ -128,6 +133,26 @@ describe('the node’s task', () => {
     );
     expect(probe.secrets).toEqual([{ name: 'PROBE_TOKEN', valueFrom: probeTokenArn }]);
   });
+});
+
+test('a client that is told to come back later is not brought back by its cookie', () => {
+  const targets = new Synthesised(ENVIRONMENTS.prod).one('aws_lb_target_group', 'balancer/nodes');
+  // Refused as full: five seconds (server/gateway/upgrade.ts).
+  expect(at(targets.config, 'stickiness')).toMatchObject({ enabled: true, cookie_duration: 4 });
+});
+
+test('no NAT gateway is asked for before the network reaches the internet', () => {
+  for (const { config } of new Synthesised(ENVIRONMENTS.prod).all('aws_nat_gateway'))
+    expect(config.depends_on).toEqual([expect.stringMatching(/^aws_internet_gateway\./)]);
+});
+
+test('the database that holds what people wrote leaves a snapshot and its backups, protected or not', () => {
+  for (const environment of [ENVIRONMENTS.prod, { ...ENVIRONMENTS.prod, protected: false }])
+    expect(new Synthesised(environment).one('aws_db_instance', 'history/instance').config).toMatchObject({
+      skip_final_snapshot: false,
+      final_snapshot_identifier: 'holdfast-prod-history-final',
+      delete_automated_backups: false,
+    });
 });
 
 describe('Redis', () => {

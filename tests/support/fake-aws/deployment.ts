@@ -38,8 +38,10 @@ export class Deployment {
     writeFileSync(join(this.directory, 'cdktf.json'), JSON.stringify({ ...config, app: command }));
   }
 
-  deploy(): Promise<CommandResult> {
-    return this.cdktf('deploy', '*', '--auto-approve', '--skip-provider-lock');
+  /** All stacks, or one by itself as infra/README.md says on day 2. */
+  deploy(stack?: (typeof STACKS)[number]): Promise<CommandResult> {
+    const what = stack ? [this.stackName(stack), '--ignore-missing-stack-dependencies'] : ['*'];
+    return this.cdktf('deploy', ...what, '--auto-approve', '--skip-provider-lock');
   }
 
   /** The stacks in the order of their need of each other is cdktf's business. */
