@@ -76,12 +76,13 @@ describeWith('redis', 'nginx')('the balancer', () => {
 
   /** Name of the node that a new connection reaches. */
   async function nodeOf(query: string, cookie?: string): Promise<string> {
+    // Before the socket: whoever listens only after a wait misses that it has opened.
+    const token = await cluster.token({ user: 'ada' });
     const socket = new WebSocket(
       `${cluster.wsUrl}${query}`,
       'holdfast.v1',
       cookie === undefined ? {} : { headers: { cookie } },
     );
-    const token = await cluster.token({ user: 'ada' });
     socket.once('open', () => socket.send(JSON.stringify({ type: 'auth', token })));
     const welcome = await new Promise<{ node_id: string }>((resolve, reject) => {
       // A ping may come before it.
@@ -90,6 +91,7 @@ describeWith('redis', 'nginx')('the balancer', () => {
         if (push.type === 'welcome') resolve(push);
       });
       socket.once('error', reject);
+      socket.once('close', (code) => reject(new Error(`The connection was closed with ${code}.`)));
     });
     socket.terminate();
     return welcome.node_id;
