@@ -76,6 +76,17 @@ export function queries({ range, match = '' }: Scope) {
   };
 }
 
+/**
+ * The last value of a bare selector, of whoever reported within `range`. The selector by itself shows a node that is gone for
+ * five minutes where nodes report by themselves, as on AWS: its clients would count twice once they are back elsewhere.
+ */
+export function lately(
+  selector: string,
+  { range = '1m', offset = '' }: { range?: string; offset?: string } = {},
+): string {
+  return `last_over_time(${selector}[${range}]${offset && ` offset ${offset}`})`;
+}
+
 /** 0 where `query`, which must have no labels left, has no series at all. */
 export function orZero(query: string): string {
   return `(${query} or vector(0))`;

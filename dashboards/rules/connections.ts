@@ -1,23 +1,20 @@
 /** Who gets in, who stays, and whether there is room. */
-import { queries, share } from '../lib/query.ts';
+import { lately, queries, share } from '../lib/query.ts';
 import type { RuleGroup } from '../lib/rule.ts';
 
 const q = queries({ range: '5m' });
 const storm = queries({ range: '2m' });
 const connections = q.gauge('holdfast.connections', 'sum');
 const limit = q.gauge('holdfast.connections.limit', 'sum');
-/**
- * Connections of nodes that reported in the last minute. A bare selector shows a node that is gone for five minutes where it
- * reports by itself, as on AWS: its clients count twice once they are back, and too many then are missed ten minutes later.
- */
-const present = (offset = '') => `sum(last_over_time(${q.select('holdfast.connections')}[1m]${offset}))`;
+const present = `sum(${lately(q.select('holdfast.connections'))})`;
+const before = `sum(${lately(q.select('holdfast.connections'), { offset: '10m' })})`;
 
 export const CONNECTION_RULES: RuleGroup = {
   name: 'connections',
   alerts: [
     {
       alert: 'HoldfastConnectionsLost',
-      expr: `${present()} < 0.7 * ${present(' offset 10m')} and ${present(' offset 10m')} > 100`,
+      expr: `${present} < 0.7 * ${before} and ${before} > 100`,
       for: '2m',
       severity: 'page',
       summary: 'Three in ten connections are gone',

@@ -1,5 +1,5 @@
 /** The processes themselves. */
-import { queries } from '../lib/query.ts';
+import { lately, queries } from '../lib/query.ts';
 import type { RuleGroup } from '../lib/rule.ts';
 
 const q = queries({ range: '5m' });
@@ -10,8 +10,7 @@ export const NODE_RULES: RuleGroup = {
   alerts: [
     {
       alert: 'HoldfastNodesAbsent',
-      // A range and not the bare selector, which shows a node that is gone for five minutes where it reports by itself, as on AWS.
-      expr: 'absent(last_over_time(up{job="holdfast"}[1m]) == 1)',
+      expr: `absent(${lately('up{job="holdfast"}')} == 1)`,
       for: '2m',
       severity: 'page',
       summary: 'No node reports',

@@ -1,5 +1,5 @@
 /** What probes see. In a file of its own: where no probes are deployed, it is not loaded. */
-import { orZero, queries } from '../lib/query.ts';
+import { lately, orZero, queries } from '../lib/query.ts';
 import type { RuleGroup } from '../lib/rule.ts';
 import { SLOS, sloAlerts, sloRecordings } from '../lib/slo.ts';
 
@@ -25,7 +25,7 @@ export const PROBE_RULES: RuleGroup = {
     },
     {
       alert: 'HoldfastProbeAbsent',
-      expr: `${orZero(q.rate('holdfast.probe.rounds'))} == 0 or (count by (zone) (${reported} offset 1h) unless count by (zone) (last_over_time(${reported}[5m])))`,
+      expr: `${orZero(q.rate('holdfast.probe.rounds'))} == 0 or (count by (zone) (${reported} offset 1h) unless count by (zone) (${lately(reported, { range: '5m' })}))`,
       for: '5m',
       severity: 'ticket',
       summary: 'No probe reports{{ with $labels.zone }} from zone {{ . }}{{ end }}',

@@ -3,7 +3,7 @@ import { EcsCluster } from '@cdktf/provider-aws/lib/ecs-cluster/index.js';
 import { Construct } from 'constructs';
 import type { Environment } from '../environments.ts';
 import { LogGroup } from './log-group.ts';
-import { clusterName } from './names.ts';
+import { clusterName, logName } from './names.ts';
 
 export interface ClusterProps {
   readonly environment: Environment;
@@ -18,10 +18,8 @@ export class Cluster extends Construct {
     super(scope, id);
     const { logDays: days } = environment.observability;
     // Commands run inside of tasks are off in the service; whoever turns them on for a day leaves a trace.
-    const log = new LogGroup(this, 'commands', { environment, what: 'exec', days, keyArn });
+    const log = new LogGroup(this, 'commands', { name: logName(environment, 'exec'), days, keyArn });
     const insights = new LogGroup(this, 'insights', {
-      environment,
-      what: 'insights',
       name: `/aws/ecs/containerinsights/${clusterName(environment)}/performance`,
       days,
       keyArn,

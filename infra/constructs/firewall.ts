@@ -67,7 +67,7 @@ export class Firewall extends Construct {
   private log(environment: Environment, aclArn: string, keyArn: string): void {
     const { logDays: days } = environment.observability;
     // WAF writes only to groups whose name begins so.
-    const group = new LogGroup(this, 'log', { environment, what: 'front', prefix: 'aws-waf-logs-', days, keyArn });
+    const group = new LogGroup(this, 'log', { name: `aws-waf-logs-${nameOf(environment, 'front')}`, days, keyArn });
     new Wafv2WebAclLoggingConfiguration(this, 'logging', {
       resourceArn: aclArn,
       logDestinationConfigs: [group.arn],

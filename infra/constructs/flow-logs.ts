@@ -5,6 +5,7 @@ import type { Vpc } from '@cdktf/provider-aws/lib/vpc/index.js';
 import { Construct } from 'constructs';
 import type { Environment } from '../environments.ts';
 import { LogGroup } from './log-group.ts';
+import { logName } from './names.ts';
 import { ServiceRole } from './service-role.ts';
 
 export interface FlowLogsProps {
@@ -17,7 +18,7 @@ export class FlowLogs extends Construct {
   constructor(scope: Construct, id: string, { environment, vpc, keyArn }: FlowLogsProps) {
     super(scope, id);
     const days = environment.network.flowLogDays;
-    const group = new LogGroup(this, 'log', { environment, what: 'flow-logs', days, keyArn });
+    const group = new LogGroup(this, 'log', { name: logName(environment, 'flow-logs'), days, keyArn });
     const policy = new DataAwsIamPolicyDocument(this, 'may-write', {
       statement: [
         {

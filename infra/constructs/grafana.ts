@@ -16,7 +16,7 @@ import { PROVISIONING } from '../observability/grafana-files.ts';
 import { grafanaContainers } from '../task/grafana-containers.ts';
 import { GeneratedSecret } from './generated-secret.ts';
 import { LogGroup } from './log-group.ts';
-import { nameOf } from './names.ts';
+import { logName, nameOf } from './names.ts';
 import { PrivateBucket } from './private-bucket.ts';
 import { PORTS } from './security-groups.ts';
 import { ServiceRole } from './service-role.ts';
@@ -78,7 +78,7 @@ export class Grafana extends Construct {
   private task(bucket: PrivateBucket, adminSecretArn: string): EcsTaskDefinition {
     const { environment, keyArn, host, files } = this.props;
     const { logDays: days } = environment.observability;
-    const log = new LogGroup(this, 'log', { environment, what: 'grafana', days, keyArn });
+    const log = new LogGroup(this, 'log', { name: logName(environment, 'grafana'), days, keyArn });
     const start = new ExecutionRole(this, 'start', {
       environment,
       what: 'grafana-start',

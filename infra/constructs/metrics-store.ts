@@ -24,9 +24,7 @@ export class MetricsStore extends Construct {
     const { logDays: days } = environment.observability;
     // Rules that fail to evaluate are reported here and nowhere else. The service asks for this beginning of the name.
     const log = new LogGroup(this, 'log', {
-      environment,
-      what: 'prometheus',
-      prefix: '/aws/vendedlogs/',
+      name: `/aws/vendedlogs/${nameOf(environment, 'prometheus')}`,
       days,
       keyArn,
     });

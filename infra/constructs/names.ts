@@ -6,6 +6,9 @@ export function nameOf(environment: Environment, what: string): string {
   return `holdfast-${environment.name}-${what}`;
 }
 
+/** Of log groups, but for those that an AWS service names. */
+export const logName = (environment: Environment, what: string) => `/${nameOf(environment, what)}`;
+
 /** Names that metrics carry as dimensions, and so must be known before the things are there. */
 export const clusterName = (environment: Environment) => `holdfast-${environment.name}`;
 export const SERVER_SERVICE = 'server';

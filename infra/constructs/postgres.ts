@@ -60,8 +60,6 @@ export class Postgres extends Construct {
     const logs = LOGS.map(
       (log) =>
         new LogGroup(this, `log-${log}`, {
-          environment,
-          what: log,
           name: `/aws/rds/instance/${name}/${log}`,
           days: environment.observability.logDays,
           keyArn,

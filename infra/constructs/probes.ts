@@ -10,7 +10,7 @@ import { COLLECTOR_MEMORY_MB, collectorContainer } from '../task/containers.ts';
 import { probeContainer } from '../task/probe-container.ts';
 import { METRICS_PORT } from '../task/server-settings.ts';
 import { LogGroup } from './log-group.ts';
-import { nameOf } from './names.ts';
+import { logName, nameOf } from './names.ts';
 import { ServiceRole } from './service-role.ts';
 import { ExecutionRole } from './task-roles.ts';
 
@@ -35,8 +35,7 @@ export class Probes extends Construct {
     super(scope, id);
     const { environment, keyArn } = props;
     const log = new LogGroup(this, 'log', {
-      environment,
-      what: 'probe',
+      name: logName(environment, 'probe'),
       days: environment.observability.logDays,
       keyArn,
     });

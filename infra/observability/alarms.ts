@@ -39,6 +39,8 @@ export interface Watched {
 
 const MINUTE = 60;
 const GB = 1_024 ** 3;
+/** Of what should never happen: one is too many, and nothing heard is nothing happened. */
+const NEVER = { statistic: 'Sum', comparison: 'above', threshold: 0, missing: 'notBreaching' } as const;
 
 /** Every alarm of an environment, with names that no two share. */
 export function alarms(environment: Environment, watched: Watched): Alarm[] {
@@ -74,11 +76,9 @@ function balancerAlarms({ balancer, targetGroup }: Watched): Alarm[] {
       ...alb,
       name: 'BalancerRejects',
       description: 'The load balancer refuses connections because it is at its own limit. AWS support can raise it.',
+      ...NEVER,
       metric: 'RejectedConnectionCount',
       dimensions,
-      statistic: 'Sum',
-      comparison: 'above',
-      threshold: 0,
       periods: 2,
     },
     {
@@ -246,10 +246,8 @@ function redisAlarms({ redis }: Environment, { redisId }: Watched): Alarm[] {
         name: `RedisEvictions${number}`,
         description:
           'Redis throws keys away, which maxmemory-policy noeviction forbids: somebody changed the parameter group.',
+        ...NEVER,
         metric: 'Evictions',
-        statistic: 'Sum',
-        comparison: 'above',
-        threshold: 0,
         periods: 1,
       },
     ] satisfies Alarm[];
@@ -261,15 +259,12 @@ function natAlarms({ natGatewayIds }: Watched): Alarm[] {
     name: `NatPortsExhausted${i + 1}`,
     description:
       'The NAT gateway has no ports left: calls to AWS APIs fail. Something opens connections and keeps them.',
+    ...NEVER,
     namespace: 'AWS/NATGateway',
     metric: 'ErrorPortAllocation',
     dimensions: { NatGatewayId: id },
-    statistic: 'Sum',
-    comparison: 'above',
-    threshold: 0,
     period: 5 * MINUTE,
     periods: 1,
-    missing: 'notBreaching',
   }));
 }
 
@@ -296,13 +291,10 @@ function alertingAlarms({ metricsWorkspaceId }: Watched): Alarm[] {
       name: 'AlertsUndelivered',
       description:
         'The alert manager cannot hand its alerts to the topic: a permission of the topic or of its key. Look at the log group of the workspace.',
+      ...NEVER,
       metric: 'AlertManagerNotificationsFailed',
-      statistic: 'Sum',
-      comparison: 'above',
-      threshold: 0,
       period: 5 * MINUTE,
       periods: 1,
-      missing: 'notBreaching',
     },
   ];
 }

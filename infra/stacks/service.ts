@@ -4,7 +4,7 @@ import { Balancer } from '../constructs/balancer.ts';
 import { Cluster } from '../constructs/cluster.ts';
 import { Firewall } from '../constructs/firewall.ts';
 import { LogGroup } from '../constructs/log-group.ts';
-import { nameOf, SERVER_SERVICE } from '../constructs/names.ts';
+import { logName, nameOf, SERVER_SERVICE } from '../constructs/names.ts';
 import { Scaling } from '../constructs/scaling.ts';
 import { PORTS } from '../constructs/security-groups.ts';
 import { ServerService } from '../constructs/server-service.ts';
@@ -50,8 +50,12 @@ export class ServiceStack extends EnvironmentStack {
     });
     this.firewall = new Firewall(this, 'firewall', { environment, balancerArn: this.balancer.arn, keyArn });
     this.cluster = new Cluster(this, 'cluster', { environment, keyArn });
-    this.logGroup = new LogGroup(this, 'log', { environment, what: 'server', days, keyArn });
-    const metricLog = new LogGroup(this, 'scaling-metric', { environment, what: 'scaling-metric', days: 7, keyArn });
+    this.logGroup = new LogGroup(this, 'log', { name: logName(environment, 'server'), days, keyArn });
+    const metricLog = new LogGroup(this, 'scaling-metric', {
+      name: logName(environment, 'scaling-metric'),
+      days: 7,
+      keyArn,
+    });
 
     const policy = scalingPolicy(environment);
     const secrets = this.secrets(data);

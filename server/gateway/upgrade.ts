@@ -29,7 +29,7 @@ export type DoorDecision =
 export type Credential = { readonly method: 'ticket' | 'query'; readonly value: string } | { readonly method: 'none' };
 
 /** Retry-After while full or draining: long enough for a scale-out or a deregistration to show. */
-const RETRY_FULL_MS = 5_000;
+export const RETRY_FULL_MS = 5_000;
 
 export class Door {
   private readonly options: DoorOptions;

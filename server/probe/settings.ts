@@ -48,9 +48,6 @@ export function loadProbeSettings(env: Readonly<Record<string, string | undefine
   ]);
 }
 
-/** Longest channel name of the protocol. */
-const CHANNEL_MAX = 128;
-
 /**
  * The channel of one probe: its audit counts every message that it did not get as lost, so nobody else may publish there.
  * A new task of the same zone has another host name, and its predecessor may still be there.
@@ -59,6 +56,6 @@ export function probeChannel(
   { PROBE_CHANNEL, PROBE_ZONE }: Pick<ProbeSettings, 'PROBE_CHANNEL' | 'PROBE_ZONE'>,
   host: string,
 ): string {
-  const parts = [PROBE_CHANNEL, PROBE_ZONE, host.replace(/[^A-Za-z0-9.-]/g, '-')];
-  return parts.filter(Boolean).join(':').slice(0, CHANNEL_MAX);
+  // What a host may be called and a channel may not: anything else than letters, digits and these.
+  return [PROBE_CHANNEL, PROBE_ZONE, host.replace(/[^A-Za-z0-9.-]/g, '-')].filter(Boolean).join(':');
 }

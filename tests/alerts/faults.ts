@@ -4,16 +4,21 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import autocannon from 'autocannon';
-import pg from 'pg';
-import type { HoldfastNode } from '../../infra/local/node.ts';
 import { signToken } from '../../infra/local/sign-token.ts';
-import { metric, post } from '../support/api.ts';
-import { TcpProxy } from '../support/faults/tcp-proxy.ts';
+import { post } from '../support/api.ts';
 import { RawClient } from '../support/raw-client.ts';
 import { eventually } from '../support/wait.ts';
+import {
+  fakeTimeLibrary,
+  type Heal,
+  lockMessages,
+  openAll,
+  repeat,
+  slowClients,
+  smallHeap,
+  stopped,
+} from './injections.ts';
 import type { Factor, Stage } from './stage.ts';
-
-type Heal = () => Promise<unknown> | unknown;
 
 export interface Fault {
   /** What happens, as a person would say it. */
@@ -306,122 +311,3 @@ export const FAULTS: readonly Fault[] = [
     },
   },
 ];
-
-/** Does something again and again, `pauseMs` after it was done; what it throws is part of the fault. */
-function repeat(pauseMs: number, act: () => unknown, atEnd: () => void = () => {}): Heal {
-  let going = true;
-  const done = (async () => {
-    while (going) {
-      await Promise.resolve(act()).catch(() => {});
-      await sleep(pauseMs);
-    }
-  })();
-  return async () => {
-    going = false;
-    await done;
-    atEnd();
-  };
-}
-
-/** Connections with a token, as many as there are addresses; those that are refused are closed already. */
-async function openAll(addresses: readonly string[], token: string): Promise<RawClient[]> {
-  const clients = addresses.map((address) => {
-    const client = new RawClient(address);
-    client.ws.once('open', () => client.send({ type: 'auth', token }));
-    return client;
-  });
-  await eventually(() => {
-    if (clients.some(({ pushes, closed }) => pushes.length === 0 && !closed)) throw new Error('some are on their way');
-  });
-  return clients;
-}
-
-function stopped(nodes: readonly HoldfastNode[]): Heal {
-  for (const { process } of nodes) process.kill('SIGSTOP');
-  return () => {
-    for (const { process } of nodes) process.kill('SIGCONT');
-  };
-}
-
-async function lockMessages({ faulty, token }: Stage): Promise<Heal> {
-  const client = new pg.Client({ connectionString: faulty.directDatabaseUrl });
-  await client.connect();
-  await client.query('BEGIN');
-  await client.query('LOCK TABLE messages IN ACCESS EXCLUSIVE MODE');
-  const { url } = faulty.node(0);
-  let i = 0;
-  const publishing = repeat(5, () => {
-    for (let n = 0; n < 5; n++) post(url, token, { channel: 'room:locked', data: i++ }).catch(() => {});
-  });
-  const reading = repeat(20, () => {
-    fetch(`${url}/v1/conversations.history?channel=room:${i % 5}&after=0`, {
-      headers: { authorization: `Bearer ${token}` },
-    }).catch(() => {});
-  });
-  return async () => {
-    await publishing();
-    await reading();
-    await client.query('ROLLBACK');
-    await client.end();
-  };
-}
-
-async function slowClients({ faulty, token }: Stage): Promise<Heal> {
-  const node = faulty.node(0);
-  const link = await TcpProxy.start(node.port);
-  link.limit(1_024);
-  const channel = 'room:megabytes';
-  const data = 'x'.repeat(50_000);
-  const publishing = repeat(20, () => post(node.url, token, { channel, data }));
-  let going = true;
-  const clients = Array.from({ length: 24 }, async (_, i) => {
-    // One after the other, so that there is always one that has just fallen behind.
-    await sleep(i * 250);
-    while (going) {
-      try {
-        const client = await RawClient.open(`ws://127.0.0.1:${link.port}/ws`, token);
-        client.send({ type: 'subscribe', channel });
-        // The close frame stands behind megabytes: the client would wait for it for ever.
-        await sleep(5_000);
-        client.close();
-      } catch {
-        // A line of 1 KB/s may not even get in; the next try may.
-      }
-    }
-  });
-  return async () => {
-    going = false;
-    await publishing();
-    await link.stop();
-    await Promise.all(clients);
-  };
-}
-
-/** V8's limit not far above what an empty node needs; then clients follow channels until it is nearly used up. */
-async function smallHeap({ faulty, token }: Stage): Promise<Heal> {
-  const node = faulty.node(1);
-  await node.restart({ NODE_OPTIONS: '--max-old-space-size=96 --max-semi-space-size=1' });
-  const clients: RawClient[] = [];
-  const filling = repeat(50, async () => {
-    const [used, limit] = await Promise.all([
-      metric(node.metricsUrl, 'holdfast_memory_bytes', { kind: 'heap' }),
-      metric(node.metricsUrl, 'holdfast_memory_limit_bytes', { kind: 'heap' }),
-    ]);
-    // Full enough to be called for, and not so full that it ends.
-    if (used > 0.89 * limit) return;
-    const client = await RawClient.open(node.wsUrl, token);
-    for (let n = 0; n < 200; n++) client.send({ type: 'subscribe', channel: `room:${clients.length}-${n}` });
-    clients.push(client);
-  });
-  return async () => {
-    await filling();
-    for (const client of clients) client.close();
-    await node.restart({ NODE_OPTIONS: '' });
-  };
-}
-
-function fakeTimeLibrary(): string {
-  return process.arch === 'arm64'
-    ? '/usr/lib/aarch64-linux-gnu/faketime/libfaketime.so.1'
-    : '/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1';
-}

@@ -96,9 +96,9 @@ export const TELEMETRY_BUGS: readonly PlantedBug[] = [
   {
     part: 'rules',
     bug: 'a node that is gone is still counted ten minutes later',
-    file: 'dashboards/rules/connections.ts',
-    find: "connections')}[1m]",
-    replace: "connections')}[6m]",
+    file: 'dashboards/lib/query.ts',
+    find: "range = '1m'",
+    replace: "range = '6m'",
     tests: 'tests/rules/promtool',
   },
   {

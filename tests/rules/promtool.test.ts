@@ -26,12 +26,13 @@ describeWith('promtool')('rules', () => {
 
   /** What promtool says of a test with these groups: `SUCCESS` alone, or what failed. */
   async function promtool(check: { readonly name: string }, groups: readonly RuleGroup[], evaluation = '1m') {
+    const base = join(directory, check.name.replaceAll(' ', '-'));
     const rule_files = groups.map((group) => {
-      const file = join(directory, `${check.name}-${group.name}.yml`.replaceAll(' ', '-'));
+      const file = `${base}-${group.name}.yml`;
       writeFileSync(file, ruleFile(group));
       return file;
     });
-    const file = join(directory, `${check.name}.test.yml`.replaceAll(' ', '-'));
+    const file = `${base}.test.yml`;
     writeFileSync(file, stringify({ rule_files, evaluation_interval: evaluation, tests: [check] }, { lineWidth: 0 }));
     const { stdout, stderr } = await run('promtool', ['test', 'rules', file]).catch(
       (error: { stdout: string; stderr: string }) => error,
