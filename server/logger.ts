@@ -1,15 +1,44 @@
 /** Logs: JSON lines on standard output, by pino. Never a token, a ticket or a message's data. */
 import { type Logger, pino } from 'pino';
+import sonicBoom from 'sonic-boom';
 
 export type { Logger };
 
+/** Lines that wait while nobody reads, bytes; further ones are dropped, so that a log can neither fill the memory nor stop a node. */
+const BACKLOG_MAX = 1_048_576;
+/** Times that a write is tried again when the process ends, 100 ms apart. */
+const LAST_WRITES = 10;
+
 export function createLogger(level: string, nodeId: string): Logger {
-  return pino({
+  const options = {
     level,
     base: { node: nodeId },
     timestamp: pino.stdTimeFunctions.isoTime,
     redact: ['req.headers.authorization', 'req.url', 'token', 'ticket'],
+  };
+  return pino(options, standardOutput());
+}
+
+/** Pino's own destination would write at the end until somebody reads: forever, when the reader is gone. */
+function standardOutput(): sonicBoom.SonicBoom {
+  let retries = Number.POSITIVE_INFINITY;
+  const output = new sonicBoom.SonicBoom({
+    fd: process.stdout.fd,
+    maxLength: BACKLOG_MAX,
+    retryEAGAIN: () => retries-- > 0,
   });
+  output.on('error', () => {
+    // The reader is gone, and there is no other place to say so.
+  });
+  process.on('exit', () => {
+    retries = LAST_WRITES;
+    try {
+      output.flushSync();
+    } catch {
+      // See above.
+    }
+  });
+  return output;
 }
 
 /** How often the same message is logged while it keeps happening, milliseconds. */

@@ -1,0 +1,57 @@
+/** A node does not depend on whoever reads its log. */
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { createDatabase, type TestDatabase } from '../support/database.ts';
+import { eventually } from '../support/wait.ts';
+
+const MAIN = join(import.meta.dirname, '..', '..', 'dist', 'server', 'main.js');
+
+let database: TestDatabase;
+beforeAll(async () => {
+  database = await createDatabase();
+});
+afterAll(() => database?.drop());
+
+async function start() {
+  const node = spawn(process.execPath, [MAIN], {
+    stdio: ['ignore', 'pipe', 'ignore'],
+    env: {
+      PATH: process.env.PATH ?? '',
+      DATABASE_URL: database.url,
+      AUTH_JWT_SECRET: 's'.repeat(32),
+      HOST: '127.0.0.1',
+      PORT: '0',
+      METRICS_PORT: '0',
+    },
+  });
+  let output = '';
+  node.stdout.on('data', (data: Buffer) => {
+    output += data;
+  });
+  const port = await eventually(() => {
+    const line = /.*"msg":"Serving\."/.exec(output)?.[0];
+    if (line === undefined) throw new Error(`It does not serve: ${output}`);
+    return Number(/"port":(\d+)/.exec(line)?.[1]);
+  });
+  return { node, port, output: () => output };
+}
+
+test('its last lines are written before it ends', async () => {
+  const { node, output } = await start();
+  node.kill('SIGTERM');
+  expect(await once(node, 'close')).toEqual([0, null]);
+  expect(output()).toMatch(/"msg":"Stopped\."\}\n$/);
+});
+
+test('without a reader it serves, and stops when it is told to', async () => {
+  const { node, port } = await start();
+  const ended = once(node, 'exit');
+  node.stdout.destroy();
+  expect((await fetch(`http://127.0.0.1:${port}/readyz`)).status).toBe(200);
+  node.kill('SIGTERM');
+  const last = setTimeout(() => node.kill('SIGKILL'), 15_000);
+  expect(await ended).toEqual([0, null]);
+  clearTimeout(last);
+}, 60_000);
