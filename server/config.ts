@@ -113,6 +113,14 @@ export const SETTINGS = {
     default: '',
     desc: 'Redis, the backplane. Empty: none; nodes then find each other’s messages by reading the history.',
   }),
+  REDIS_CLUSTER: bool({
+    default: false,
+    desc: 'REDIS_URL leads to a Redis Cluster (Redis 7 or later, Valkey): channels are spread over its servers by sharded Pub/Sub.',
+  }),
+  REDIS_CLUSTER_REFRESH_MS: milliseconds({
+    default: 10_000,
+    desc: 'Time between looks at which server of the cluster has what. It is looked up at once when a server refuses or is lost.',
+  }),
   REDIS_IAM_USER: str({
     default: '',
     desc: 'User in ElastiCache to log in as with the role of this task (IAM). Empty: user and password are in REDIS_URL.',
@@ -287,6 +295,7 @@ function crossChecks(config: {
   readonly DATABASE_SECRET_ARN: string;
   readonly DATABASE_CA: string;
   readonly REDIS_URL: string;
+  readonly REDIS_CLUSTER: boolean;
   readonly REDIS_IAM_USER: string;
   readonly REDIS_IAM_CACHE: string;
   readonly AWS_REGION: string;
@@ -316,7 +325,12 @@ function crossChecks(config: {
     problems.push(
       'REDIS_CANARY_TIMEOUT_MS must be at least twice REDIS_CANARY_INTERVAL_MS: one late answer is no outage.',
     );
-  return [...problems, ...postgresLoginProblems(config), ...redisLoginProblems(config)];
+  return [
+    ...problems,
+    ...postgresLoginProblems(config),
+    ...redisClusterProblems(config),
+    ...redisLoginProblems(config),
+  ];
 }
 
 function postgresLoginProblems(config: {
@@ -338,6 +352,20 @@ function postgresLoginProblems(config: {
   if (DATABASE_CA !== '' && searchParams.get('sslmode') !== 'verify-full')
     problems.push('DATABASE_CA asks for a verified server; DATABASE_URL must then say sslmode=verify-full.');
   return problems;
+}
+
+function redisClusterProblems({
+  REDIS_URL,
+  REDIS_CLUSTER,
+}: {
+  readonly REDIS_URL: string;
+  readonly REDIS_CLUSTER: boolean;
+}): string[] {
+  if (!REDIS_CLUSTER) return [];
+  if (REDIS_URL === '') return ['REDIS_CLUSTER is true, and REDIS_URL names no server of the cluster.'];
+  const database = new URL(REDIS_URL).pathname.slice(1);
+  if (database === '' || database === '0') return [];
+  return [`REDIS_URL chooses database ${database}; a Redis Cluster (REDIS_CLUSTER) has none but 0.`];
 }
 
 function redisLoginProblems(config: {

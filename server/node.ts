@@ -8,9 +8,9 @@ import { CacheLogin } from './aws/cache-login.ts';
 import { type Credentials, createCredentials } from './aws/credentials.ts';
 import { createRotatingPassword } from './aws/rotating-password.ts';
 import { createSecret } from './aws/secret.ts';
+import { createTransport } from './backplane/create-transport.ts';
 import { createNoBackplane, NO_PRESENCE_STORE } from './backplane/none.ts';
 import { RedisBackplane } from './backplane/redis.ts';
-import { createRedis } from './backplane/redis-connection.ts';
 import { createOnceStore, createPresenceStore } from './backplane/redis-stores.ts';
 import type { Backplane, OnceStore, PresenceStore } from './backplane/types.ts';
 import type { Config } from './config.ts';
@@ -218,29 +218,24 @@ function createShared(
   if (!config.REDIS_URL) {
     return { backplane: createNoBackplane(), presenceStore: NO_PRESENCE_STORE, once: undefined };
   }
-  const connect = (name: string) =>
-    createRedis({
-      url: config.REDIS_URL,
-      timeoutMs: config.REDIS_TIMEOUT_MS,
-      name: `holdfast-${name}-${nodeId}`,
-      login,
-      onError: (error) => onError(`Redis (${name}) is not reachable.`, error),
-    });
-  const commands = connect('commands');
-  const subscriber = connect('subscriber');
   const prefix = config.REDIS_PREFIX;
+  const transport = createTransport({
+    url: config.REDIS_URL,
+    cluster: config.REDIS_CLUSTER,
+    refreshMs: config.REDIS_CLUSTER_REFRESH_MS,
+    prefix,
+    nodeId,
+    timeoutMs: config.REDIS_TIMEOUT_MS,
+    canaryIntervalMs: config.REDIS_CANARY_INTERVAL_MS,
+    canaryTimeoutMs: config.REDIS_CANARY_TIMEOUT_MS,
+    login,
+    metrics,
+    onError,
+  });
   return {
-    backplane: new RedisBackplane({
-      commands,
-      subscriber,
-      prefix,
-      nodeId,
-      canaryIntervalMs: config.REDIS_CANARY_INTERVAL_MS,
-      canaryTimeoutMs: config.REDIS_CANARY_TIMEOUT_MS,
-      metrics,
-    }),
-    presenceStore: createPresenceStore(commands, prefix, nodeId),
-    once: createOnceStore(commands, prefix),
+    backplane: new RedisBackplane({ transport, prefix, nodeId, metrics }),
+    presenceStore: createPresenceStore(transport, prefix, nodeId),
+    once: createOnceStore(transport, prefix),
   };
 }
 

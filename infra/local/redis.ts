@@ -14,6 +14,8 @@ export interface RedisOptions {
   readonly logFile: string;
   /** Port of the server on loopback to follow as its replica. */
   readonly replicaOf?: number;
+  /** Further arguments of redis-server: `['--cluster-enabled', 'yes']`. */
+  readonly args?: readonly string[];
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -90,7 +92,7 @@ async function startServer(
   const process = await ManagedProcess.start({
     name: 'redis',
     command: program,
-    args: settings(port, directory, options.replicaOf),
+    args: [...settings(port, directory, options.replicaOf), ...(options.args ?? [])],
     cwd: directory,
     logFile: options.logFile,
   });

@@ -63,10 +63,11 @@ export class CacheLogin {
     return login;
   }
 
-  /** Calls `use` with the password of now, and with each new one. */
-  subscribe(use: (password: string) => void): void {
+  /** Calls `use` with the password of now, and with each new one, until the function that it returns is called. */
+  subscribe(use: (password: string) => void): () => void {
     this.users.add(use);
     use(this.password);
+    return () => this.users.delete(use);
   }
 
   stop(): void {

@@ -3,6 +3,8 @@ import { Redis } from 'ioredis';
 
 export interface RedisOptions {
   readonly url: string;
+  /** `host:port` in place of that in the URL. */
+  readonly address?: string | undefined;
   /** Longest wait for a connection or a reply, milliseconds. */
   readonly timeoutMs: number;
   readonly name: string;
@@ -13,8 +15,8 @@ export interface RedisOptions {
 
 export interface RedisLogin {
   readonly username: string;
-  /** Calls `use` with the password of now, and with each new one. */
-  subscribe(use: (password: string) => void): void;
+  /** Calls `use` with the password of now, and with each new one, until the function that it returns is called. */
+  subscribe(use: (password: string) => void): () => void;
 }
 
 const RECONNECT_MAX_MS = 2_000;
@@ -43,12 +45,21 @@ export function createRedis(options: RedisOptions): Redis {
     keepAlive: 10_000,
     retryStrategy: reconnectDelay,
   });
-  const { login } = options;
+  const { login, address } = options;
+  // The URL would win over options that are given beside it.
+  if (address !== undefined) Object.assign(redis.options, endpointOf(address));
   if (login) redis.options.username = login.username;
   // Read by ioredis at each connect.
-  login?.subscribe((password) => {
+  const unsubscribe = login?.subscribe((password) => {
     redis.options.password = password;
   });
+  redis.on('end', () => unsubscribe?.());
   redis.on('error', options.onError);
   return redis;
+}
+
+/** Of `host:port`, where the host may be an IPv6 address. */
+function endpointOf(address: string): { host: string; port: number } {
+  const colon = address.lastIndexOf(':');
+  return { host: address.slice(0, colon), port: Number(address.slice(colon + 1)) };
 }

@@ -1,34 +1,40 @@
 /** The two small things besides Pub/Sub that live in Redis: presence with a time to live, and single-use claims. */
-import type { Redis } from 'ioredis';
+import type { RedisTransport } from './redis-transport.ts';
 import type { OnceStore, PresenceStore } from './types.ts';
+
+type Keys = Pick<RedisTransport, 'call'>;
 
 /**
  * One sorted set per channel: member `<node>|<user>`, score the time at which it runs out (milliseconds since 1970).
  * A node that dies stops refreshing, and its members run out.
  */
-export function createPresenceStore(redis: Redis, prefix: string, nodeId: string): PresenceStore {
+export function createPresenceStore(redis: Keys, prefix: string, nodeId: string): PresenceStore {
   const key = (channel: string) => `${prefix}presence:${channel}`;
   const member = (user: string) => `${nodeId}|${user}`;
   return {
     async keep(channel, users, ttlMs) {
       const until = Date.now() + ttlMs;
-      await redis.zadd(key(channel), ...users.flatMap((user) => [until, member(user)]));
-      await redis.pexpire(key(channel), ttlMs * 2);
+      const members = users.flatMap((user) => [until, member(user)]);
+      await redis.call(key(channel), (server) => server.zadd(key(channel), ...members));
+      await redis.call(key(channel), (server) => server.pexpire(key(channel), ttlMs * 2));
     },
     async remove(channel, user) {
-      await redis.zrem(key(channel), member(user));
+      await redis.call(key(channel), (server) => server.zrem(key(channel), member(user)));
     },
     async list(channel) {
       const now = Date.now();
-      await redis.zremrangebyscore(key(channel), '-inf', now);
-      const members = await redis.zrangebyscore(key(channel), now, '+inf');
+      await redis.call(key(channel), (server) => server.zremrangebyscore(key(channel), '-inf', now));
+      const members = await redis.call(key(channel), (server) => server.zrangebyscore(key(channel), now, '+inf'));
       return [...new Set(members.map((value) => value.slice(value.indexOf('|') + 1)))];
     },
   };
 }
 
-export function createOnceStore(redis: Redis, prefix: string): OnceStore {
+export function createOnceStore(redis: Keys, prefix: string): OnceStore {
   return {
-    claim: async (id, ttlMs) => (await redis.set(`${prefix}once:${id}`, '1', 'PX', ttlMs, 'NX')) === 'OK',
+    async claim(id, ttlMs) {
+      const key = `${prefix}once:${id}`;
+      return (await redis.call(key, (server) => server.set(key, '1', 'PX', ttlMs, 'NX'))) === 'OK';
+    },
   };
 }

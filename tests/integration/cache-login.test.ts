@@ -97,6 +97,7 @@ describe('a connection', () => {
       subscribe: (callback: (password: string) => void) => {
         use = callback;
         use('first');
+        return () => {};
       },
     };
     await setPassword('first');

@@ -4,7 +4,11 @@ import type { AddressInfo } from 'node:net';
 import { createServer, type Server } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { removeTemporary, temporaryDirectory } from '../../infra/local/guard.ts';
+import { RedisServer } from '../../infra/local/redis.ts';
 import { createDatabase, type TestDatabase } from '../support/database.ts';
+import { describeWith } from '../support/requirements.ts';
+import { sleep } from '../support/wait.ts';
 
 const MAIN = join(import.meta.dirname, '..', '..', 'dist', 'server', 'main.js');
 
@@ -30,8 +34,10 @@ function run(env: Record<string, string>): Promise<Ended> {
 describe('starting with bad settings', () => {
   let database: TestDatabase;
   let taken: Server;
+  let logs: string;
 
   beforeAll(async () => {
+    logs = temporaryDirectory('configuration');
     database = await createDatabase();
     // It reads and says nothing.
     taken = createServer((socket) => socket.on('error', () => {}).resume());
@@ -40,6 +46,7 @@ describe('starting with bad settings', () => {
   afterAll(async () => {
     await new Promise((resolve) => taken.close(resolve));
     await database.drop();
+    removeTemporary(logs);
   });
 
   const good = () => ({
@@ -137,5 +144,34 @@ describe('starting with bad settings', () => {
       // START_TIMEOUT_MS is a minute: it was not waited for.
       expect(performance.now() - begin).toBeLessThan(12_000);
     }
+  });
+
+  describeWith('redis')('a Redis of another kind than REDIS_CLUSTER says', () => {
+    const startMember = () =>
+      RedisServer.start({ logFile: join(logs, 'member.log'), args: ['--cluster-enabled', 'yes'] });
+
+    test('is refused at the start, with the setting that mends it', async () => {
+      const one = await RedisServer.start({ logFile: join(logs, 'one.log') });
+      const member = await startMember();
+      const cluster = await run({ ...good(), REDIS_URL: member.url });
+      expect([cluster.code, cluster.output]).toEqual([1, expect.stringContaining('Set REDIS_CLUSTER to true.')]);
+      const single = await run({ ...good(), REDIS_URL: one.url, REDIS_CLUSTER: 'true' });
+      expect([single.code, single.output]).toEqual([
+        1,
+        expect.stringMatching(/REDIS_CLUSTER is true, .* Set it to false/),
+      ]);
+      await Promise.all([one.stop(), member.stop()]);
+    }, 60_000);
+
+    test('that comes up later is not used, and said so', async () => {
+      const member = await startMember();
+      await member.process.stop('SIGTERM', 5_000);
+      const running = run({ ...good(), REDIS_URL: member.url });
+      await sleep(4_000);
+      await member.restart();
+      const { output } = await running;
+      await member.stop();
+      expect(output).toMatch(/"err":\{[^}]*Set REDIS_CLUSTER to true/);
+    }, 60_000);
   });
 });

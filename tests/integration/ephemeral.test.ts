@@ -3,6 +3,8 @@ import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import pg from 'pg';
 import type { Cluster } from '../../infra/local/cluster.ts';
 import type { Presence } from '../../server/protocol/messages.ts';
+import { metric } from '../support/api.ts';
+import { BACKPLANES, type RunningBackplane } from '../support/backplanes.ts';
 import { startTestCluster } from '../support/cluster.ts';
 import { RawClient } from '../support/raw-client.ts';
 import { describeWith } from '../support/requirements.ts';
@@ -19,104 +21,113 @@ function presentIn(client: RawClient, channel: string): string[] {
   return [...users].sort();
 }
 
-describeWith('redis')('ephemeral events', () => {
-  let cluster: Cluster;
+for (const kind of BACKPLANES)
+  describeWith(kind.needs)(`ephemeral events over ${kind.name}`, () => {
+    let backplane: RunningBackplane;
+    let cluster: Cluster;
 
-  beforeAll(async () => {
-    cluster = await startTestCluster({ nodes: 2, env: { PRESENCE_TTL_MS: '3000', LOG_LEVEL: 'warn' } });
+    beforeAll(async () => {
+      backplane = await kind.start();
+      const { redisUrl, env } = backplane.options;
+      cluster = await startTestCluster({ redisUrl, env: { PRESENCE_TTL_MS: '3000', LOG_LEVEL: 'warn', ...env } });
+      for (const { metricsUrl } of cluster.nodes)
+        await eventually(async () => expect(await metric(metricsUrl, 'holdfast_backplane_up')).toBe(1));
+    });
+    afterAll(async () => {
+      await cluster?.stop();
+      await backplane?.stop();
+    });
+
+    const node = (index: number) => cluster.nodes[index] as Cluster['nodes'][number];
+
+    async function join(index: number, user: string, channel: string): Promise<RawClient> {
+      const client = await RawClient.open(node(index).wsUrl, await cluster.token({ user }));
+      await client.subscribe(channel);
+      return client;
+    }
+
+    test('typing reaches the others on every node, not the one who types, and leaves no row', async () => {
+      const clients = await Promise.all([
+        join(0, 'ann', 'room:typing'),
+        join(0, 'ben', 'room:typing'),
+        join(1, 'cat', 'room:typing'),
+      ]);
+      const [ann, ben, cat] = clients as [RawClient, RawClient, RawClient];
+      ann.send({ type: 'typing_start', channel: 'room:typing' });
+      const expected = { type: 'typing', channel: 'room:typing', user: 'ann', typing: true };
+      expect(await ben.next('typing')).toEqual(expected);
+      expect(await cat.next('typing')).toEqual(expected);
+      ann.send({ type: 'typing_stop', channel: 'room:typing' });
+      await cat.next('typing', (push) => !push.typing);
+      await sleep(200);
+      expect(ann.pushes.filter((push) => push.type === 'typing')).toEqual([]);
+      expect(cat.pushes.filter((push) => push.type === 'typing')).toHaveLength(2);
+      const database = new pg.Client({ connectionString: cluster.databaseUrl });
+      await database.connect();
+      const { rows } = await database.query(
+        'SELECT (SELECT count(*) FROM messages)::int AS messages, (SELECT count(*) FROM channels)::int AS channels',
+      );
+      await database.end();
+      expect(rows).toEqual([{ messages: 0, channels: 0 }]);
+      for (const client of clients) client.close();
+    });
+
+    test('typing and presence need a subscription', async () => {
+      const client = await RawClient.open(node(0).wsUrl, await cluster.token({ user: 'ann' }));
+      client.send({ type: 'typing_start', channel: 'room:none' });
+      await client.next('error', (error) => error.code === 'not_subscribed' && error.channel === 'room:none');
+      client.send({ type: 'presence', id: 'p', channel: 'room:none' });
+      await client.next('error', (error) => error.code === 'not_subscribed' && error.id === 'p');
+      client.close();
+    });
+
+    test('presence shows the users of all nodes once each, as they come and go', async () => {
+      const channel = 'room:present';
+      const ann = await join(0, 'ann', channel);
+      ann.send({ type: 'presence', id: 'p', channel });
+      expect(await ann.next('presence')).toEqual({
+        type: 'presence',
+        id: 'p',
+        channel,
+        users: ['ann'],
+      } satisfies Presence);
+      const others = await Promise.all([join(1, 'ben', channel), join(0, 'ben', channel), join(1, 'cat', channel)]);
+      for (const other of others) other.send({ type: 'presence', channel });
+      await eventually(() => expect(presentIn(ann, channel)).toEqual(['ann', 'ben', 'cat']));
+      for (const other of others)
+        await eventually(() => expect(presentIn(other, channel)).toEqual(['ann', 'ben', 'cat']));
+      const [benFirst, benSecond, cat] = others as [RawClient, RawClient, RawClient];
+      benFirst.close();
+      cat.send({ type: 'unsubscribe', channel });
+      await eventually(() => expect(presentIn(ann, channel)).toEqual(['ann', 'ben']));
+      // Ben has another connection on another node, so he is still there after a full round of refreshes.
+      await sleep(1_500);
+      expect(presentIn(ann, channel)).toEqual(['ann', 'ben']);
+      benSecond.close();
+      await eventually(() => expect(presentIn(ann, channel)).toEqual(['ann']));
+      for (const client of [ann, cat]) client.close();
+    });
+
+    test('users of a node that was killed leave the presence when their time runs out', async () => {
+      const channel = 'room:killed';
+      const [ann, dan] = (await Promise.all([join(0, 'ann', channel), join(1, 'dan', channel)])) as [
+        RawClient,
+        RawClient,
+      ];
+      for (const client of [ann, dan]) client.send({ type: 'presence', channel });
+      await eventually(() => expect(presentIn(ann, channel)).toEqual(['ann', 'dan']));
+      await node(1).process.kill('SIGKILL');
+      await eventually(() => expect(presentIn(ann, channel)).toEqual(['ann']), { timeoutMs: 15_000 });
+      await node(1).restart();
+      ann.close();
+    }, 60_000);
+
+    test('with Redis away presence says that it is partial', async () => {
+      await Promise.all(backplane.servers.map((server) => server.process.stop('SIGTERM', 5_000)));
+      const ann = await join(0, 'ann', 'room:partial');
+      ann.send({ type: 'presence', channel: 'room:partial' });
+      expect(await ann.next('presence')).toMatchObject({ users: ['ann'], partial: true });
+      await Promise.all(backplane.servers.map((server) => server.restart()));
+      ann.close();
+    });
   });
-  afterAll(() => cluster?.stop());
-
-  const node = (index: number) => cluster.nodes[index] as Cluster['nodes'][number];
-
-  async function join(index: number, user: string, channel: string): Promise<RawClient> {
-    const client = await RawClient.open(node(index).wsUrl, await cluster.token({ user }));
-    await client.subscribe(channel);
-    return client;
-  }
-
-  test('typing reaches the others on every node, not the one who types, and leaves no row', async () => {
-    const clients = await Promise.all([
-      join(0, 'ann', 'room:typing'),
-      join(0, 'ben', 'room:typing'),
-      join(1, 'cat', 'room:typing'),
-    ]);
-    const [ann, ben, cat] = clients as [RawClient, RawClient, RawClient];
-    ann.send({ type: 'typing_start', channel: 'room:typing' });
-    const expected = { type: 'typing', channel: 'room:typing', user: 'ann', typing: true };
-    expect(await ben.next('typing')).toEqual(expected);
-    expect(await cat.next('typing')).toEqual(expected);
-    ann.send({ type: 'typing_stop', channel: 'room:typing' });
-    await cat.next('typing', (push) => !push.typing);
-    await sleep(200);
-    expect(ann.pushes.filter((push) => push.type === 'typing')).toEqual([]);
-    expect(cat.pushes.filter((push) => push.type === 'typing')).toHaveLength(2);
-    const database = new pg.Client({ connectionString: cluster.databaseUrl });
-    await database.connect();
-    const { rows } = await database.query(
-      'SELECT (SELECT count(*) FROM messages)::int AS messages, (SELECT count(*) FROM channels)::int AS channels',
-    );
-    await database.end();
-    expect(rows).toEqual([{ messages: 0, channels: 0 }]);
-    for (const client of clients) client.close();
-  });
-
-  test('typing and presence need a subscription', async () => {
-    const client = await RawClient.open(node(0).wsUrl, await cluster.token({ user: 'ann' }));
-    client.send({ type: 'typing_start', channel: 'room:none' });
-    await client.next('error', (error) => error.code === 'not_subscribed' && error.channel === 'room:none');
-    client.send({ type: 'presence', id: 'p', channel: 'room:none' });
-    await client.next('error', (error) => error.code === 'not_subscribed' && error.id === 'p');
-    client.close();
-  });
-
-  test('presence shows the users of all nodes once each, as they come and go', async () => {
-    const channel = 'room:present';
-    const ann = await join(0, 'ann', channel);
-    ann.send({ type: 'presence', id: 'p', channel });
-    expect(await ann.next('presence')).toEqual({
-      type: 'presence',
-      id: 'p',
-      channel,
-      users: ['ann'],
-    } satisfies Presence);
-    const others = await Promise.all([join(1, 'ben', channel), join(0, 'ben', channel), join(1, 'cat', channel)]);
-    for (const other of others) other.send({ type: 'presence', channel });
-    await eventually(() => expect(presentIn(ann, channel)).toEqual(['ann', 'ben', 'cat']));
-    for (const other of others)
-      await eventually(() => expect(presentIn(other, channel)).toEqual(['ann', 'ben', 'cat']));
-    const [benFirst, benSecond, cat] = others as [RawClient, RawClient, RawClient];
-    benFirst.close();
-    cat.send({ type: 'unsubscribe', channel });
-    await eventually(() => expect(presentIn(ann, channel)).toEqual(['ann', 'ben']));
-    // Ben has another connection on another node, so he is still there after a full round of refreshes.
-    await sleep(1_500);
-    expect(presentIn(ann, channel)).toEqual(['ann', 'ben']);
-    benSecond.close();
-    await eventually(() => expect(presentIn(ann, channel)).toEqual(['ann']));
-    for (const client of [ann, cat]) client.close();
-  });
-
-  test('users of a node that was killed leave the presence when their time runs out', async () => {
-    const channel = 'room:killed';
-    const [ann, dan] = (await Promise.all([join(0, 'ann', channel), join(1, 'dan', channel)])) as [
-      RawClient,
-      RawClient,
-    ];
-    for (const client of [ann, dan]) client.send({ type: 'presence', channel });
-    await eventually(() => expect(presentIn(ann, channel)).toEqual(['ann', 'dan']));
-    await node(1).process.kill('SIGKILL');
-    await eventually(() => expect(presentIn(ann, channel)).toEqual(['ann']), { timeoutMs: 15_000 });
-    await node(1).restart();
-    ann.close();
-  }, 60_000);
-
-  test('with Redis away presence says that it is partial', async () => {
-    await cluster.redis?.process.stop('SIGTERM', 5_000);
-    const ann = await join(0, 'ann', 'room:partial');
-    ann.send({ type: 'presence', channel: 'room:partial' });
-    expect(await ann.next('presence')).toMatchObject({ users: ['ann'], partial: true });
-    await cluster.redis?.restart();
-    ann.close();
-  });
-});

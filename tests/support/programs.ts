@@ -2,6 +2,7 @@
  * The programs that some tests need and a machine may lack, and where they are. Used outside of tests too; installs
  * nothing.
  */
+import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { findProgram } from '../../infra/local/programs.ts';
 
@@ -12,10 +13,14 @@ export interface Requirement {
   readonly package: string;
   /** A file that has to be there too: a module that belongs to the program. */
   readonly file?: string;
+  /** First number of the version that it must have at least, as `--version` tells it. */
+  readonly major?: number;
 }
 
 export const REQUIREMENTS = {
   redis: { programs: ['redis-server'], package: 'redis-server' },
+  /** With sharded Pub/Sub. */
+  redis7: { programs: ['redis-server'], package: 'redis-server', major: 7 },
   nginx: { programs: ['nginx'], package: 'nginx' },
   prometheus: { programs: ['prometheus'], package: 'prometheus' },
   promtool: { programs: ['promtool'], package: 'prometheus' },
@@ -39,8 +44,15 @@ export type RequirementName = keyof typeof REQUIREMENTS;
 
 /** Path of the program, or undefined. */
 export function findRequirement(name: RequirementName): string | undefined {
-  const { programs, file }: Requirement = REQUIREMENTS[name];
-  return file === undefined || existsSync(file) ? findProgram(...programs) : undefined;
+  const { programs, file, major = 0 }: Requirement = REQUIREMENTS[name];
+  const program = findProgram(...programs);
+  if (program === undefined || (file !== undefined && !existsSync(file))) return undefined;
+  return major === 0 || majorOf(program) >= major ? program : undefined;
+}
+
+function majorOf(program: string): number {
+  const { stdout } = spawnSync(program, ['--version'], { encoding: 'utf8', timeout: 5_000 });
+  return Number(/\bv=(\d+)/.exec(stdout)?.[1] ?? 0);
 }
 
 /** Name of the flag (`HOLDFAST_HAVE_REDIS`) that global-setup sets to 1 or 0 for whoever cannot import this module. */

@@ -137,6 +137,16 @@ describe('loadConfig', () => {
       { REDIS_URL: 'rediss://:x@cache', REDIS_IAM_USER: 'server', REDIS_IAM_CACHE: 'cache', AWS_REGION: 'us-east-1' },
       [/^REDIS_URL has a password/],
     ],
+    [
+      'a cluster without a server',
+      { REDIS_CLUSTER: 'true' },
+      [/^REDIS_CLUSTER is true, and REDIS_URL names no server/],
+    ],
+    [
+      'a database of a cluster',
+      { REDIS_CLUSTER: 'true', REDIS_URL: 'redis://cache/1' },
+      [/^REDIS_URL chooses database 1/],
+    ],
     ['an empty database', { DATABASE_URL: '' }, [/^DATABASE_URL/]],
     [
       'as many lanes as connections',

@@ -1,0 +1,57 @@
+/** What a backplane may run on, for tests that must pass on each: one Redis, and a Redis Cluster of three primaries. */
+import { join } from 'node:path';
+import { Redis } from 'ioredis';
+import { removeTemporary, temporaryDirectory } from '../../infra/local/guard.ts';
+import { RedisServer } from '../../infra/local/redis.ts';
+import type { TestClusterOptions } from './cluster.ts';
+import type { RequirementName } from './programs.ts';
+import { TestRedisCluster } from './redis-cluster.ts';
+
+export interface RunningBackplane {
+  /** For `startTestCluster`; its `env` is to be merged. */
+  readonly options: { readonly redisUrl: string; readonly env: NonNullable<TestClusterOptions['env']> };
+  readonly servers: readonly RedisServer[];
+  /** Nodes that are subscribed to this Redis channel, over all servers. */
+  subscribers(name: string): Promise<number>;
+  stop(): Promise<void>;
+}
+
+export interface BackplaneKind {
+  readonly name: string;
+  readonly needs: RequirementName;
+  start(): Promise<RunningBackplane>;
+}
+
+export const BACKPLANES: readonly BackplaneKind[] = [
+  { name: 'one Redis', needs: 'redis', start: startOne },
+  { name: 'a Redis Cluster', needs: 'redis7', start: startThree },
+];
+
+async function startOne(): Promise<RunningBackplane> {
+  const logs = temporaryDirectory('backplane');
+  const server = await RedisServer.start({ logFile: join(logs, 'redis.log') });
+  const redis = new Redis(server.url);
+  return {
+    options: { redisUrl: server.url, env: {} },
+    servers: [server],
+    subscribers: async (name) => Number((await redis.pubsub('NUMSUB', name))[1]),
+    async stop() {
+      redis.disconnect();
+      await server.stop();
+      removeTemporary(logs);
+    },
+  };
+}
+
+async function startThree(): Promise<RunningBackplane> {
+  const cluster = await TestRedisCluster.start();
+  return {
+    options: { redisUrl: cluster.url, env: { REDIS_CLUSTER: 'true' } },
+    servers: cluster.servers,
+    async subscribers(name) {
+      const counts = await Promise.all(cluster.servers.map((server) => cluster.subscribersAt(server, name)));
+      return counts.reduce((sum, { sharded }) => sum + sharded, 0);
+    },
+    stop: () => cluster.stop(),
+  };
+}
