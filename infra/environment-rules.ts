@@ -34,6 +34,8 @@ const STOP_TIMEOUT_MAX = 120;
 const DEREGISTRATION_DELAY_MAX = 3_600;
 const IDLE_TIMEOUT_MAX = 4_000;
 const DAY_RANGES = { backup: 35 };
+/** ElastiCache: nodes per cluster. Above 90 the account's quota has to be raised first. */
+const NODES_MAX = 500;
 
 /** RDS for PostgreSQL: max_connections is DBInstanceClassMemory / 9531392, at most 5,000. */
 const BYTES_PER_CONNECTION = 9_531_392;
@@ -103,6 +105,13 @@ const DATA: readonly Rule[] = [
   ({ redis, network }) =>
     redis.replicas > 5 &&
     `redis.replicas is ${redis.replicas}; ElastiCache allows 5 (and there are ${network.zones} zones).`,
+  ({ redis }) =>
+    redis.shards > 0 &&
+    Number.parseInt(redis.version, 10) < 7 &&
+    `redis.shards is ${redis.shards} and redis.version ${redis.version}; sharded Pub/Sub needs 7 or later.`,
+  ({ redis: { shards, replicas } }) =>
+    (!Number.isInteger(shards) || shards < 0 || shards * (1 + replicas) > NODES_MAX) &&
+    `redis.shards is ${shards}, with ${replicas} replicas each; it must be a whole number, and ElastiCache allows ${NODES_MAX} nodes in all.`,
   ({ redis, protected: isProtected }) =>
     isProtected && redis.replicas < 1 && 'redis.replicas is 0: there would be nothing to fail over to.',
 ];

@@ -42,7 +42,10 @@ export interface RedisSettings {
   readonly nodeType: string;
   /** Further nodes to fail over to, in other zones. 0: a Redis that is gone is gone until AWS has replaced it; Holdfast then works degraded. */
   readonly replicas: number;
-  /** Shards of cluster mode, for sharded Pub/Sub; 0: one primary, which is enough for most. */
+  /**
+   * Shards of cluster mode: channels are spread over as many primaries by sharded Pub/Sub. 0: one primary, which is enough
+   * for most. From 0 to some and back is another Redis: until the service stack follows, nodes work degraded.
+   */
   readonly shards: number;
 }
 

@@ -32,6 +32,9 @@ const PARAMETERS: Readonly<Record<string, string>> = {
 /** What a server may do: its own keys and channels, nothing that touches the whole Redis but the INFO that a client begins with. */
 export const SERVER_ACCESS = 'on ~holdfast:* &holdfast:* -@all +@read +@write +@pubsub +@connection -@dangerous +info';
 
+/** In a cluster, also to learn which of its servers has what. */
+export const CLUSTER_ACCESS = `${SERVER_ACCESS} +cluster|slots`;
+
 export class Redis extends Construct {
   readonly host: string;
   readonly replicationGroupId: string;
@@ -43,7 +46,8 @@ export class Redis extends Construct {
     super(scope, id);
     const { environment, keyArn } = props;
     const { redis, protected: isProtected } = environment;
-    const name = nameOf(environment, 'backplane');
+    // A name for each kind: AWS cannot turn one into the other, so that the new one has to be another.
+    const name = nameOf(environment, redis.shards > 0 ? 'backplane-cluster' : 'backplane');
     const subnets = new ElasticacheSubnetGroup(this, 'subnets', { name, subnetIds: [...props.subnetIds] });
     const parameters = this.parameters(name, redis);
     const { user, group } = this.users(environment);
@@ -95,14 +99,14 @@ export class Redis extends Construct {
 
   /** One user for the servers, who may do what they do and nothing else. */
   private users(environment: Environment): { user: ElasticacheUser; group: ElasticacheUserGroup } {
-    const { engine } = environment.redis;
+    const { engine, shards } = environment.redis;
     const name = nameOf(environment, 'server');
     const user = new ElasticacheUser(this, 'server', {
       userId: name,
       // With IAM the two have to be the same.
       userName: name,
       engine,
-      accessString: SERVER_ACCESS,
+      accessString: shards > 0 ? CLUSTER_ACCESS : SERVER_ACCESS,
       authenticationMode: { type: 'iam' },
     });
     const group = new ElasticacheUserGroup(this, 'users', {

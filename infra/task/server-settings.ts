@@ -32,6 +32,7 @@ export const RESERVED_SETTINGS: readonly string[] = [
   'DATABASE_SECRET_ARN',
   'DATABASE_CA',
   'REDIS_URL',
+  'REDIS_CLUSTER',
   'REDIS_IAM_USER',
   'REDIS_IAM_CACHE',
   'AUTH_JWT_SECRET',
@@ -55,7 +56,7 @@ const HEAP_SHARE = 0.65;
 
 /** Environment variables of the node's container, without secrets. */
 export function serverSettings(environment: Environment, built: Built, port: number): Record<string, string> {
-  const { service, postgres, observability } = environment;
+  const { service, postgres, redis, observability } = environment;
   return {
     ...service.settings,
     PORT: String(port),
@@ -64,6 +65,7 @@ export function serverSettings(environment: Environment, built: Built, port: num
     DATABASE_SECRET_ARN: built.databaseSecretArn,
     DATABASE_CA: 'aws-rds',
     REDIS_URL: `rediss://${built.redisHost}:6379`,
+    REDIS_CLUSTER: String(redis.shards > 0),
     REDIS_IAM_USER: built.redisUser,
     REDIS_IAM_CACHE: built.redisName,
     MAX_CONNECTIONS: String(service.maxConnections),

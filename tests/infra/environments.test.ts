@@ -43,6 +43,13 @@ const WRONG: readonly [string, Changes, RegExp][] = [
   ['no standby', { postgres: { multiAz: false } }, /postgres\.multiAz is off/],
   ['an old PostgreSQL', { postgres: { version: '13.9' } }, /postgres\.version is 13\.9; the server needs 14/],
   ['too many replicas', { redis: { replicas: 6 } }, /redis\.replicas is 6; ElastiCache allows 5/],
+  ['shards of an old Redis', { redis: { shards: 3, version: '6.2' } }, /redis\.shards is 3 and redis\.version 6\.2/],
+  [
+    'half a shard',
+    { redis: { shards: 1.5 } },
+    /redis\.shards is 1\.5, with 2 replicas each; it must be a whole number/,
+  ],
+  ['too many shards', { redis: { shards: 200 } }, /ElastiCache allows 500 nodes in all/],
   ['no replica', { redis: { replicas: 0 } }, /redis\.replicas is 0/],
   ['a size that Fargate lacks', { service: { cpu: 1_000 } }, /service\.cpu is 1000; Fargate knows/],
   ['memory that does not go with it', { service: { memoryMb: 1_024 } }, /service\.memoryMb is 1024; with cpu 2048/],

@@ -170,6 +170,24 @@ describe('Redis', () => {
     ).toHaveLength(9);
   });
 
+  test('in cluster mode, and only then, nodes are told and may ask which shard has what', () => {
+    for (const shards of [0, 3]) {
+      const all = new Synthesised({ ...base, redis: { ...base.redis, shards } });
+      const [server] = JSON.parse(
+        String(all.one('aws_ecs_task_definition', 'nodes/task').config.container_definitions),
+      ) as [{ environment: { name: string; value: string }[] }];
+      expect(server.environment).toContainEqual({ name: 'REDIS_CLUSTER', value: String(shards > 0) });
+      expect(String(all.one('aws_elasticache_user').config.access_string).includes('+cluster|slots')).toBe(shards > 0);
+    }
+  });
+
+  test('is another one in cluster mode, as AWS cannot turn one into the other', () => {
+    const ids = [0, 3].map(
+      (shards) => new Synthesised({ ...base, redis: { ...base.redis, shards } }).one(group).config.replication_group_id,
+    );
+    expect(new Set(ids).size).toBe(2);
+  });
+
   test('a slow node’s subscription is cut before it fills the memory', () => {
     const parameters = blocks(new Synthesised(base).one('aws_elasticache_parameter_group').config, 'parameter');
     const values = Object.fromEntries(parameters.map(({ name, value }) => [name, value]));
