@@ -66,7 +66,11 @@ export const CAPACITY: Board = {
           unit: 'short',
           alert: 'HoldfastHeadroomLow',
           queries: [
-            { expr: 'clamp_min(sum(predict_linear(holdfast_connections[1h], 4 * 3600)), 0)', legend: 'in four hours' },
+            // Of the sum, not of each node: a deploy replaces all of them, and all at once they fall and rise.
+            {
+              expr: `clamp_min(predict_linear((${q.gauge('holdfast.connections', 'sum')})[1h:1m], 4 * 3600), 0)`,
+              legend: 'in four hours',
+            },
             { expr: q.gauge('holdfast.connections.limit', 'sum'), legend: 'places' },
           ],
           min: 0,
