@@ -16,7 +16,17 @@ export function createLogger(level: string, nodeId: string): Logger {
     timestamp: pino.stdTimeFunctions.isoTime,
     redact: ['req.headers.authorization', 'req.url', 'token', 'ticket'],
   };
-  return pino(options, standardOutput());
+  const output = standardOutput();
+  const log = pino(options, output);
+  let dropped = 0;
+  output.on('drop', () => dropped++);
+  output.on('drain', () => {
+    if (dropped === 0) return;
+    const lines = dropped;
+    dropped = 0;
+    log.warn({ lines }, 'Nobody read the log for a while; lines were dropped.');
+  });
+  return log;
 }
 
 /** Pino's own destination would write at the end until somebody reads: forever, when the reader is gone. */

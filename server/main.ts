@@ -63,7 +63,7 @@ async function main(): Promise<void> {
     );
     stopOnSignals(node.stop, config, log);
   } catch (error) {
-    log.fatal({ err: error }, startProblem(error as NodeJS.ErrnoException, config));
+    log.error({ err: error }, startProblem(error as NodeJS.ErrnoException, config));
     process.exit(1);
   }
 }

@@ -55,3 +55,23 @@ test('without a reader it serves, and stops when it is told to', async () => {
   expect(await ended).toEqual([0, null]);
   clearTimeout(last);
 }, 60_000);
+
+test('a reader that comes back is told how many lines it missed', async () => {
+  const script = `
+    const { createLogger } = await import(${JSON.stringify(join(import.meta.dirname, '..', '..', 'server', 'logger.ts'))});
+    const log = createLogger('info', 'node');
+    for (let i = 0; i < 30_000; i++) log.info({ text: 'x'.repeat(100) }, 'line');
+    setTimeout(() => log.info('end'), 1_000);`;
+  const writer = spawn(process.execPath, ['--import', 'tsx', '--input-type=module', '-e', script], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  let output = '';
+  writer.stdout.on('data', (data: Buffer) => {
+    output += data;
+  });
+  expect(await once(writer, 'close')).toEqual([0, null]);
+  const lines = output.trim().split('\n');
+  const { lines: dropped } = JSON.parse(lines.find((line) => line.includes('lines were dropped')) ?? '{}');
+  expect(lines.filter((line) => line.includes('"msg":"line"')).length + dropped).toBe(30_000);
+  expect(lines.at(-1)).toContain('"msg":"end"');
+});
