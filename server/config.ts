@@ -296,6 +296,7 @@ function crossChecks(config: {
   readonly DATABASE_CA: string;
   readonly REDIS_URL: string;
   readonly REDIS_CLUSTER: boolean;
+  readonly REDIS_PREFIX: string;
   readonly REDIS_IAM_USER: string;
   readonly REDIS_IAM_CACHE: string;
   readonly AWS_REGION: string;
@@ -357,15 +358,20 @@ function postgresLoginProblems(config: {
 function redisClusterProblems({
   REDIS_URL,
   REDIS_CLUSTER,
+  REDIS_PREFIX,
 }: {
   readonly REDIS_URL: string;
   readonly REDIS_CLUSTER: boolean;
+  readonly REDIS_PREFIX: string;
 }): string[] {
   if (!REDIS_CLUSTER) return [];
-  if (REDIS_URL === '') return ['REDIS_CLUSTER is true, and REDIS_URL names no server of the cluster.'];
-  const database = new URL(REDIS_URL).pathname.slice(1);
-  if (database === '' || database === '0') return [];
-  return [`REDIS_URL chooses database ${database}; a Redis Cluster (REDIS_CLUSTER) has none but 0.`];
+  const problems: string[] = [];
+  if (/[{}]/.test(REDIS_PREFIX))
+    problems.push('REDIS_PREFIX has braces, which keep everything on one server of a Redis Cluster (REDIS_CLUSTER).');
+  if (REDIS_URL === '') problems.push('REDIS_CLUSTER is true, and REDIS_URL names no server of the cluster.');
+  else if (!['', '/', '/0'].includes(new URL(REDIS_URL).pathname))
+    problems.push('REDIS_URL chooses a database; a Redis Cluster (REDIS_CLUSTER) has none but 0.');
+  return problems;
 }
 
 function redisLoginProblems(config: {

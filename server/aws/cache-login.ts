@@ -45,8 +45,7 @@ export async function cacheToken(
 export class CacheLogin {
   readonly username: string;
   private readonly options: CacheLoginOptions;
-  private readonly users = new Set<(password: string) => void>();
-  private password = '';
+  private current = '';
   private timer: NodeJS.Timeout | undefined;
 
   private constructor(options: CacheLoginOptions) {
@@ -63,11 +62,9 @@ export class CacheLogin {
     return login;
   }
 
-  /** Calls `use` with the password of now, and with each new one, until the function that it returns is called. */
-  subscribe(use: (password: string) => void): () => void {
-    this.users.add(use);
-    use(this.password);
-    return () => this.users.delete(use);
+  /** The one of now: good for at least another 11 minutes, unless AWS was away. */
+  get password(): string {
+    return this.current;
   }
 
   stop(): void {
@@ -75,7 +72,6 @@ export class CacheLogin {
   }
 
   private async renew(): Promise<void> {
-    this.password = await cacheToken(this.options);
-    for (const use of this.users) use(this.password);
+    this.current = await cacheToken(this.options);
   }
 }

@@ -6,8 +6,8 @@ export interface CanaryOptions {
   readonly intervalMs: number;
   /** Silence after which the subscription counts as deaf, milliseconds. */
   readonly timeoutMs: number;
-  /** Publishes `song` to where this node listens. */
-  readonly sing: (song: string) => void;
+  /** Publishes `song()` to where this node listens. */
+  readonly sing: () => void;
   readonly onDeaf: () => void;
   /** From singing to hearing, in seconds. */
   readonly onHeard: (seconds: number) => void;
@@ -45,6 +45,11 @@ export class Canary {
     clearInterval(this.timer);
   }
 
+  /** What to publish: the time of now. */
+  song(): string {
+    return String(performance.now());
+  }
+
   heard(song: string): void {
     this.unheard = 0;
     this.heardAt = performance.now();
@@ -59,6 +64,6 @@ export class Canary {
       return;
     }
     this.unheard++;
-    this.options.sing(String(performance.now()));
+    this.options.sing();
   }
 }

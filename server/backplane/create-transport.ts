@@ -41,7 +41,9 @@ export function createTransport(options: TransportOptions): RedisTransport {
       commands: connect('commands', address),
       subscriber: connect('subscriber', address),
       pubSub: cluster ? SHARDED : CLASSIC,
-      ...{ canaryIntervalMs, canaryTimeoutMs, metrics },
+      canaryIntervalMs,
+      canaryTimeoutMs,
+      metrics,
       onError: (error) => onError('Redis cannot be used.', error),
       ...wanted,
     });

@@ -3,17 +3,23 @@
 export interface Redirection {
   /** `ask`: this once, as the slot is on its way there. */
   readonly kind: 'moved' | 'ask';
-  /** `host:port`; without the host it is the same as that of the server that said so. */
+  /** `host:port` */
   readonly address: string;
 }
 
-/** Undefined for any other error. */
-export function redirectionOf(error: unknown): Redirection | undefined {
-  const [, kind, address] = /^(MOVED|ASK) \d+ (\S*:\d+)/.exec(error instanceof Error ? error.message : '') ?? [];
-  if (kind === undefined || address === undefined) return undefined;
+/** Undefined for any other error. `asked` is the server that said so, `host:port`: one without a host means the same. */
+export function redirectionOf(error: unknown, asked: string): Redirection | undefined {
+  const [, kind, host, port] = /^(MOVED|ASK) \d+ (\S*):(\d+)/.exec(error instanceof Error ? error.message : '') ?? [];
+  if (kind === undefined) return undefined;
+  const address = `${host || asked.slice(0, asked.lastIndexOf(':'))}:${port}`;
   return { kind: kind === 'ASK' ? 'ask' : 'moved', address };
 }
 
 export function isMoved(error: unknown): boolean {
-  return redirectionOf(error)?.kind === 'moved';
+  return error instanceof Error && error.message.startsWith('MOVED');
+}
+
+/** A part of the slots has no server: writes are refused by all, Pub/Sub is not. */
+export function isClusterDown(error: unknown): boolean {
+  return error instanceof Error && error.message.startsWith('CLUSTERDOWN');
 }

@@ -2,11 +2,12 @@
  * A Redis Cluster: a link to every primary, and a look at which of them has what, in intervals and when one of them
  * refuses or is lost. It is up when all links are, so that every channel is heard.
  */
+import slotOf from 'cluster-key-slot';
 import type { Redis } from 'ioredis';
 import { redirectionOf } from './redirection.ts';
 import type { RedisLink } from './redis-link.ts';
 import type { RedisTransport, TransportEvents } from './redis-transport.ts';
-import { changedServers, nameOn, readSlots, type SlotMap, serverOf } from './slots.ts';
+import { mostCommon, nameOn, readSlots, type SlotMap } from './slots.ts';
 
 export interface RedisClusterOptions {
   /** Lazily connected: any server of the cluster, asked while no link can be. */
@@ -22,27 +23,39 @@ export interface RedisClusterOptions {
 }
 
 export interface LinkOptions {
-  readonly names: readonly string[];
+  readonly names: Iterable<string>;
   readonly canaryChannel: string;
   readonly onMoved: () => void;
 }
 
-/** One look answers all that were refused in the meantime. Milliseconds. */
+/** One look answers all that were refused in the meantime. Doubles while looks find nothing new. Milliseconds. */
 const SOON_MS = 50;
+const SOON_MAX_MS = 1_000;
 
 const NO_CLUSTER = new Error('REDIS_CLUSTER is true, and REDIS_URL leads to a Redis that is none. Set it to false.');
 const AWAY = new Error('The Redis Cluster is not reachable.');
 
+/** Channels that go from one server to another, by server. */
+interface Moves {
+  readonly gained: string[];
+  readonly lost: string[];
+}
+
 export class RedisCluster implements RedisTransport {
   private readonly options: RedisClusterOptions;
-  private readonly names = new Set<string>();
+  /** Subscribed channels, and the slot of each. */
+  private readonly names = new Map<string, number>();
   private readonly links = new Map<string, RedisLink>();
   private map: SlotMap | undefined;
   private events: TransportEvents | undefined;
   private up = false;
   private timer: NodeJS.Timeout | undefined;
+  private due = Number.POSITIVE_INFINITY;
+  private soonMs = SOON_MS;
   private looking = false;
-  private lookAgain = false;
+  /** Somebody was refused, or lost, since the last look began. */
+  private wanted = false;
+  private applying = false;
   private readonly createdAt = performance.now();
 
   constructor(options: RedisClusterOptions) {
@@ -61,35 +74,37 @@ export class RedisCluster implements RedisTransport {
   async start(events: TransportEvents): Promise<void> {
     this.events = events;
     const { seed } = this.options;
-    seed.on('ready', () => this.lookSoon());
     await seed.connect().catch(() => {
       // It goes on trying.
     });
-    if (seed.status === 'ready') await this.look();
-    else this.lookSoon();
+    const links = await this.look();
+    await Promise.all(links);
+    seed.on('ready', () => this.up || this.lookSoon());
   }
 
-  publish(name: string, payload: Buffer | string): Promise<unknown> | undefined {
-    return this.linkOf(name)?.publish(name, payload);
+  publish(name: string, encode: () => Buffer | string): Promise<unknown> | undefined {
+    return this.linkOf(name)?.publish(name, encode);
   }
 
   async subscribe(name: string): Promise<void> {
-    this.names.add(name);
+    this.names.set(name, slotOf(name));
     await this.linkOf(name)?.subscribe(name);
   }
 
   unsubscribe(name: string): void {
+    const link = this.linkOf(name);
     this.names.delete(name);
-    this.linkOf(name)?.unsubscribe(name);
+    link?.unsubscribe(name);
   }
 
   async call<T>(key: string, send: (redis: Redis) => Promise<T>): Promise<T> {
-    const link = this.linkOf(key);
-    if (!link) throw AWAY;
+    const server = this.serverOf(key);
+    const link = server === undefined ? undefined : this.links.get(server);
+    if (!link || server === undefined) throw AWAY;
     try {
       return await link.call(key, send);
     } catch (error) {
-      const redirection = redirectionOf(error);
+      const redirection = redirectionOf(error, server);
       if (!redirection) throw error;
       if (redirection.kind === 'moved') this.lookSoon();
       const other = this.links.get(redirection.address)?.connection;
@@ -108,76 +123,115 @@ export class RedisCluster implements RedisTransport {
     await Promise.all([...this.links.values()].map((link) => link.close()));
   }
 
+  private serverOf(name: string): string | undefined {
+    return this.map?.owners[this.names.get(name) ?? slotOf(name)];
+  }
+
   private linkOf(name: string): RedisLink | undefined {
-    return this.map && this.links.get(serverOf(this.map, name));
+    const server = this.serverOf(name);
+    return server === undefined ? undefined : this.links.get(server);
   }
 
   private lookSoon(): void {
-    if (this.looking) this.lookAgain = true;
-    else this.lookIn(SOON_MS);
+    this.wanted = true;
+    if (!this.looking) this.lookWithin(this.soonMs);
   }
 
-  private lookIn(ms: number): void {
+  /** Never later than it was to be: refusals may come faster than looks. */
+  private lookWithin(ms: number): void {
+    const due = performance.now() + ms;
+    if (!this.events || this.due <= due) return;
     clearTimeout(this.timer);
-    if (!this.events) return;
+    this.due = due;
     this.timer = setTimeout(() => {
       this.look().catch((error: unknown) => this.options.onError(error));
-    }, ms);
-    this.timer.unref();
+    }, ms).unref();
   }
 
-  /** @throws Error when this is no cluster; other failures are told and tried again */
-  private async look(): Promise<void> {
+  /**
+   * Looks who has what, and follows. Resolves to what the new links do, which nobody needs to wait for.
+   * @throws Error when this is no cluster; other failures are told and tried again
+   */
+  private async look(): Promise<readonly Promise<void>[]> {
+    const { wanted } = this;
     this.looking = true;
-    this.lookAgain = false;
+    this.wanted = false;
+    clearTimeout(this.timer);
+    this.due = Number.POSITIVE_INFINITY;
     try {
-      await this.apply(await this.ask());
+      const map = await this.ask();
+      const isNew = map.key !== this.map?.key;
+      this.soonMs = isNew || !wanted ? SOON_MS : Math.min(this.soonMs * 2, SOON_MAX_MS);
+      return isNew ? this.follow(map) : [];
     } catch (error) {
       if (isNoCluster(error)) throw NO_CLUSTER;
       this.options.onError(error);
+      return [];
     } finally {
       this.looking = false;
-      this.lookIn(this.lookAgain ? SOON_MS : this.up ? this.options.refreshMs : this.options.retryMs);
+      const { refreshMs, retryMs } = this.options;
+      this.lookWithin(this.wanted ? this.soonMs : this.up ? refreshMs : retryMs);
     }
   }
 
-  /** Asks one server after the other, beginning with another one each time: one may be cut off from the rest. */
+  /** Of all servers that answer, what most say; while there are none, what the seed says. */
   private async ask(): Promise<SlotMap> {
-    const servers = [...this.links.values()].flatMap((link) => link.connection ?? []);
-    const first = Math.floor(Math.random() * servers.length);
-    let failure: unknown = AWAY;
-    for (const redis of [...servers.slice(first), ...servers.slice(0, first), this.options.seed]) {
-      try {
-        const { host = '', tls } = redis.options;
-        return readSlots(await redis.cluster('SLOTS'), { host, preferHostname: tls !== undefined });
-      } catch (error) {
-        failure = error;
-      }
+    const connections = [...this.links.values()].flatMap((link) => link.connection ?? []);
+    const answers = await Promise.all(connections.map((redis) => askOne(redis).catch(() => undefined)));
+    const map = mostCommon(
+      answers.filter((answer) => answer !== undefined),
+      this.map,
+    );
+    if (map) return map;
+    const { seed } = this.options;
+    try {
+      return await askOne(seed);
+    } catch (error) {
+      // Open and of no use: the name may lead to another server by now.
+      if (seed.status === 'ready') seed.disconnect(true);
+      throw error;
     }
-    throw failure;
   }
 
   /** Links follow the servers, channels follow their slots. */
-  private async apply(map: SlotMap): Promise<void> {
-    const changed = changedServers(this.map, map);
-    if (changed.size === 0 || !this.events) return;
+  private follow(map: SlotMap): Promise<void>[] {
+    if (!this.events) return [];
+    const moves = this.moves(map);
     this.map = map;
-    const names = this.namesByServer(map, changed);
+    const servers = new Set(map.owners);
     const starts: Promise<void>[] = [];
-    for (const server of changed) {
-      const link = this.links.get(server);
-      const own = names.get(server);
-      if (!own) {
-        this.links.delete(server);
-        link?.close().catch((error: unknown) => this.options.onError(error));
-        continue;
-      }
-      const canaryChannel = nameOn(map, server, this.options.canaryStem);
-      if (link) link.assign(own, canaryChannel);
-      else starts.push(this.open(server, own, canaryChannel));
+    this.applying = true;
+    for (const [server, link] of this.links) {
+      if (servers.has(server)) continue;
+      this.links.delete(server);
+      link.close().catch((error: unknown) => this.options.onError(error));
     }
+    for (const server of servers) {
+      const { gained, lost } = moves.get(server) ?? { gained: [], lost: [] };
+      const canaryChannel = nameOn(map, server, this.options.canaryStem);
+      const link = this.links.get(server);
+      if (link) link.adopt(gained, lost, canaryChannel);
+      else starts.push(this.open(server, gained, canaryChannel));
+    }
+    this.applying = false;
     this.settle();
-    await Promise.all(starts);
+    return starts;
+  }
+
+  private moves({ owners }: SlotMap): Map<string, Moves> {
+    const moves = new Map<string, Moves>();
+    const of = (server: string | undefined): Moves => {
+      const known = moves.get(server ?? '') ?? { gained: [], lost: [] };
+      moves.set(server ?? '', known);
+      return known;
+    };
+    for (const [name, slot] of this.names) {
+      const [from, to] = [this.map?.owners[slot], owners[slot]];
+      if (from === to) continue;
+      of(from).lost.push(name);
+      of(to).gained.push(name);
+    }
+    return moves;
   }
 
   private open(server: string, names: readonly string[], canaryChannel: string): Promise<void> {
@@ -188,26 +242,23 @@ export class RedisCluster implements RedisTransport {
       onUp: () => this.settle(),
       onDown: () => {
         this.settle();
-        this.lookSoon();
+        if (!this.applying) this.lookSoon();
       },
     });
   }
 
-  /** Of those servers that have a slot; a server that has none is not in it. */
-  private namesByServer(map: SlotMap, servers: ReadonlySet<string>): Map<string, string[]> {
-    const names = new Map<string, string[]>();
-    for (const server of map) if (servers.has(server) && !names.has(server)) names.set(server, []);
-    for (const name of this.names) names.get(serverOf(map, name))?.push(name);
-    return names;
-  }
-
   private settle(): void {
-    const up = this.links.size > 0 && [...this.links.values()].every((link) => link.isUp);
+    const up = !this.applying && this.links.size > 0 && [...this.links.values()].every((link) => link.isUp);
     if (up === this.up || !this.events) return;
     this.up = up;
     if (up) this.events.onUp();
     else this.events.onDown();
   }
+}
+
+async function askOne(redis: Redis): Promise<SlotMap> {
+  const { host = '', tls } = redis.options;
+  return readSlots(await redis.cluster('SLOTS'), { host, preferHostname: tls !== undefined });
 }
 
 function isNoCluster(error: unknown): boolean {

@@ -15,20 +15,29 @@ export interface RedisOptions {
 
 export interface RedisLogin {
   readonly username: string;
-  /** Calls `use` with the password of now, and with each new one, until the function that it returns is called. */
-  subscribe(use: (password: string) => void): () => void;
+  /** The one of now. */
+  readonly password: string;
 }
 
 const RECONNECT_MAX_MS = 2_000;
 
-/** Doubling from 50 ms to 2 s, with jitter over the upper half so that nodes do not come back in step. */
-function reconnectDelay(attempt: number): number {
+/** Milliseconds: doubling from 50 to 2,000, with jitter over the upper half so that nodes do not come back in step. */
+export function reconnectDelay(attempt: number): number {
   const ceiling = Math.min(50 * 2 ** Math.min(attempt - 1, 10), RECONNECT_MAX_MS);
   return ceiling * (0.5 + Math.random() / 2);
 }
 
+/**
+ * The channel that a server of a cluster took away, as its slot went elsewhere. It says so unasked, which ioredis reports
+ * as an answer to no command. Undefined for every other error.
+ */
+export function takenAway(error: Error): string | undefined {
+  return /Last reply: sunsubscribe,(.*),\d+$/s.exec(error.message)?.[1];
+}
+
 /** A connection that is not open yet; call `connect()`. */
 export function createRedis(options: RedisOptions): Redis {
+  const { login, address } = options;
   const redis = new Redis(options.url, {
     lazyConnect: true,
     connectionName: options.name,
@@ -43,18 +52,17 @@ export function createRedis(options: RedisOptions): Redis {
     // A server that lost its primary role in a failover: ask the name again.
     reconnectOnError: (error) => error.message.startsWith('READONLY'),
     keepAlive: 10_000,
-    retryStrategy: reconnectDelay,
+    retryStrategy(attempt) {
+      if (login) redis.options.password = login.password;
+      return reconnectDelay(attempt);
+    },
   });
-  const { login, address } = options;
   // The URL would win over options that are given beside it.
   if (address !== undefined) Object.assign(redis.options, endpointOf(address));
-  if (login) redis.options.username = login.username;
-  // Read by ioredis at each connect.
-  const unsubscribe = login?.subscribe((password) => {
-    redis.options.password = password;
+  if (login) Object.assign(redis.options, { username: login.username, password: login.password });
+  redis.on('error', (error) => {
+    if (takenAway(error) === undefined) options.onError(error);
   });
-  redis.on('end', () => unsubscribe?.());
-  redis.on('error', options.onError);
   return redis;
 }
 

@@ -6,7 +6,8 @@ import type { Redis } from 'ioredis';
 import type { Metrics } from '../telemetry/metrics.ts';
 import { Canary } from './canary.ts';
 import { CLASSIC, type PubSub } from './pub-sub.ts';
-import { isMoved } from './redirection.ts';
+import { isClusterDown, isMoved } from './redirection.ts';
+import { reconnectDelay, takenAway } from './redis-connection.ts';
 import type { RedisTransport, TransportEvents } from './redis-transport.ts';
 
 export interface RedisLinkOptions {
@@ -15,7 +16,7 @@ export interface RedisLinkOptions {
   readonly subscriber: Redis;
   readonly pubSub: PubSub;
   /** What to subscribe to from the beginning. */
-  readonly names: readonly string[];
+  readonly names: Iterable<string>;
   /** Where this node publishes to itself. */
   readonly canaryChannel: string;
   /** How often the subscription is tested, and the silence after which it counts as deaf. Milliseconds. */
@@ -23,7 +24,7 @@ export interface RedisLinkOptions {
   readonly canaryTimeoutMs: number;
   readonly metrics: Metrics;
   readonly onError: (error: unknown) => void;
-  /** The server says that something is another server's. */
+  /** The server says that something is another server's, or that a part of the cluster is lost. */
   readonly onMoved: () => void;
 }
 
@@ -37,10 +38,22 @@ const IS_CLUSTER = new Error(
 export class RedisLink implements RedisTransport {
   private readonly options: RedisLinkOptions;
   private readonly canary: Canary;
+  private readonly names: Set<string>;
   private canaryChannel: string;
-  private names: Set<string>;
   private events: TransportEvents | undefined;
   private up = false;
+  /** Each connection is open from when it is ready until it is closed or given up. */
+  private subscriberOpen = false;
+  private commandsOpen = false;
+  /** Number of the subscriber's connection: what belongs to an earlier one is of no interest any more. */
+  private generation = 0;
+  /** Rounds of subscribing that are not through on this connection. */
+  private pending = 0;
+  /** Times in a row that the subscriber was given up. */
+  private failures = 0;
+  private reconnectTimer: NodeJS.Timeout | undefined;
+  /** Channels that the server took away, and that are still to be this link's. */
+  private readonly doubted = new Set<string>();
 
   constructor(options: RedisLinkOptions) {
     this.options = options;
@@ -49,7 +62,7 @@ export class RedisLink implements RedisTransport {
     this.canary = new Canary({
       intervalMs: options.canaryIntervalMs,
       timeoutMs: options.canaryTimeoutMs,
-      sing: (song) => this.sing(song),
+      sing: () => void this.sing(),
       onDeaf: () => this.goDeaf(),
       onHeard: (seconds) => {
         options.metrics.record('holdfast.backplane.canary.duration.seconds', seconds);
@@ -68,98 +81,109 @@ export class RedisLink implements RedisTransport {
 
   /** For commands that are about no key; undefined when not connected. */
   get connection(): Redis | undefined {
-    const { commands } = this.options;
-    return commands.status === 'ready' ? commands : undefined;
+    return this.commandsOpen ? this.options.commands : undefined;
   }
 
   async start(events: TransportEvents): Promise<void> {
     this.events = events;
     const { commands, subscriber, pubSub } = this.options;
     subscriber.on(pubSub.event, (name: Buffer, payload: Buffer) => this.receive(name, payload));
-    subscriber.on('moved', () => this.options.onMoved());
-    // Told so by the server, as when a cluster takes a channel away: ioredis has no command that this would answer.
-    subscriber.on('error', () => subscriber.status === 'ready' && this.startOver());
-    for (const redis of [commands, subscriber]) {
-      redis.on('ready', () => void this.restore());
-      redis.on('close', () => this.lose());
-    }
+    subscriber.on('ready', () => this.openSubscriber());
+    subscriber.on('close', () => this.closeSubscriber());
+    subscriber.on('error', (error) => this.noteError(error));
+    // ioredis does not settle the SSUBSCRIBE that was answered so.
+    subscriber.on('moved', () => this.startOver(new Error('MOVED')));
+    commands.on('ready', () => void this.openCommands());
+    commands.on('close', () => {
+      this.commandsOpen = false;
+      this.lose();
+    });
     // A failed first connection is no reason not to start: ioredis goes on trying, and the node works degraded meanwhile.
     await Promise.allSettled([commands.connect(), subscriber.connect()]);
     if (await this.isWrongKind()) throw IS_CLUSTER;
   }
 
-  publish(name: string, payload: Buffer | string): Promise<unknown> | undefined {
+  publish(name: string, encode: () => Buffer | string): Promise<unknown> | undefined {
     const { commands, pubSub } = this.options;
     if (commands.status !== 'ready') return undefined;
-    return this.noteMoves(pubSub.publish(commands, name, payload));
+    return this.noteMoves(pubSub.publish(commands, name, encode()));
   }
 
   async subscribe(name: string): Promise<void> {
-    const { subscriber, pubSub } = this.options;
     this.names.add(name);
-    // Not ready: restore() will subscribe it together with the others.
-    if (subscriber.status !== 'ready') return;
+    // Not open: it is subscribed together with the others.
+    if (!this.subscriberOpen) return;
+    const { generation } = this;
     try {
-      await pubSub.subscribe(subscriber, [name]);
-    } catch {
+      await this.options.pubSub.subscribe(this.options.subscriber, [name]);
+    } catch (error) {
       // The connection broke or hangs. Start over, so that "up" again means: everything is subscribed.
-      this.startOver();
+      if (generation === this.generation) this.startOver(error);
     }
   }
 
   unsubscribe(name: string): void {
-    const { subscriber, pubSub } = this.options;
     this.names.delete(name);
-    if (subscriber.status !== 'ready') return;
-    pubSub.unsubscribe(subscriber, name).catch(() => this.startOver());
+    if (!this.subscriberOpen) return;
+    const { generation } = this;
+    this.options.pubSub.unsubscribe(this.options.subscriber, name).catch((error: unknown) => {
+      if (generation !== this.generation) return;
+      // It is subscribed no longer, and that was all that was wanted.
+      if (isMoved(error)) this.options.onMoved();
+      else this.startOver(error);
+    });
   }
 
   call<T>(_key: string, send: (redis: Redis) => Promise<T>): Promise<T> {
     return send(this.options.commands);
   }
 
-  /** From now on these names and no others; when they are others than before, on a connection that knows of none yet. */
-  assign(names: readonly string[], canaryChannel: string): void {
-    const isSame = names.length === this.names.size && names.every((name) => this.names.has(name));
-    if (isSame && canaryChannel === this.canaryChannel) return;
-    this.names = new Set(names);
+  /** These names are this server's now; those are no longer, and it has forgotten them by itself. */
+  adopt(gained: readonly string[], lost: readonly string[], canaryChannel: string): void {
+    for (const name of lost) {
+      this.names.delete(name);
+      this.doubted.delete(name);
+    }
+    for (const name of gained) this.names.add(name);
+    const hasMoved = canaryChannel !== this.canaryChannel;
     this.canaryChannel = canaryChannel;
-    this.startOver();
+    if (gained.length > 0 || hasMoved) void this.establish(hasMoved ? [...gained, canaryChannel] : gained);
   }
 
   async close(): Promise<void> {
     this.up = false;
     this.events = undefined;
     this.canary.stop();
+    clearTimeout(this.reconnectTimer);
     const { commands, subscriber } = this.options;
     subscriber.disconnect();
     // QUIT lets what was published just now leave first.
     await commands.quit().catch(() => commands.disconnect());
   }
 
-  private receive(bytes: Buffer, payload: Buffer): void {
-    const name = bytes.toString();
-    if (name === this.canaryChannel) this.canary.heard(payload.toString());
-    else if (this.names.has(name)) this.events?.onMessage(name, payload);
+  private openSubscriber(): void {
+    this.subscriberOpen = true;
+    this.generation++;
+    this.pending = 0;
+    this.doubted.clear();
+    // The canary comes last: it is heard when all others are.
+    void this.establish([...this.names, this.canaryChannel]);
   }
 
-  /** Subscribes everything, then sings: the link is up when that is heard. */
-  private async restore(): Promise<void> {
-    const { subscriber, pubSub, onError } = this.options;
-    if (!this.isConnected || this.up) return;
+  private closeSubscriber(): void {
+    this.subscriberOpen = false;
+    this.generation++;
+    this.lose();
+  }
+
+  private async openCommands(): Promise<void> {
+    const { commands, onError } = this.options;
     if (await this.isWrongKind()) {
       onError(IS_CLUSTER);
       return;
     }
-    try {
-      const names = [this.canaryChannel, ...this.names];
-      for (let i = 0; i < names.length; i += SUBSCRIBE_CHUNK)
-        await pubSub.subscribe(subscriber, names.slice(i, i + SUBSCRIBE_CHUNK));
-    } catch {
-      this.startOver();
-      return;
-    }
-    if (this.isConnected && !this.up && this.events) this.canary.start();
+    this.commandsOpen = commands.status === 'ready';
+    this.singIfReady();
   }
 
   /** A server of a cluster takes a classic subscription and half of the keys. Whoever may not ask is believed. */
@@ -170,33 +194,70 @@ export class RedisLink implements RedisTransport {
     return info.includes('cluster_enabled:1');
   }
 
-  private get isConnected(): boolean {
-    return this.options.subscriber.status === 'ready' && this.options.commands.status === 'ready';
-  }
-
-  /** Also writes: a primary that became a replica takes publishes, and nobody hears them; a write it refuses. */
-  private sing(song: string): void {
-    const { commands, pubSub, canaryTimeoutMs } = this.options;
-    if (commands.status !== 'ready') return;
-    // What fails here is not heard, and that is what counts.
-    this.noteMoves(commands.set(this.canaryChannel, song, 'PX', canaryTimeoutMs)).catch(() => {});
-    this.noteMoves(pubSub.publish(commands, this.canaryChannel, song)).catch(() => {});
-  }
-
-  private async noteMoves<T>(reply: Promise<T>): Promise<T> {
+  /** Subscribes these. The link is up when all such rounds are through and the canary is heard after that. */
+  private async establish(names: readonly string[]): Promise<void> {
+    this.lose();
+    if (!this.subscriberOpen) return;
+    const { generation } = this;
+    this.pending++;
     try {
-      return await reply;
+      for (let i = 0; i < names.length && generation === this.generation; i += SUBSCRIBE_CHUNK) {
+        const chunk = names.slice(i, i + SUBSCRIBE_CHUNK).filter((name) => this.isWanted(name));
+        if (chunk.length > 0) await this.options.pubSub.subscribe(this.options.subscriber, chunk);
+      }
     } catch (error) {
-      if (isMoved(error)) this.options.onMoved();
-      throw error;
+      if (generation === this.generation) this.startOver(error);
+      return;
+    }
+    if (generation !== this.generation) return;
+    this.pending--;
+    this.singIfReady();
+  }
+
+  private isWanted(name: string): boolean {
+    return this.names.has(name) || name === this.canaryChannel;
+  }
+
+  private get isReady(): boolean {
+    return this.subscriberOpen && this.commandsOpen && this.pending === 0 && this.events !== undefined;
+  }
+
+  private singIfReady(): void {
+    if (this.isReady) this.canary.start();
+  }
+
+  /** First a write: a primary that became a replica takes publishes, and nobody hears them; a write it refuses. */
+  private async sing(): Promise<void> {
+    const { commands, pubSub, canaryTimeoutMs } = this.options;
+    try {
+      await this.noteMoves(commands.set(this.canaryChannel, '', 'PX', canaryTimeoutMs)).catch((error: unknown) => {
+        // A cluster that has lost a part refuses writes everywhere, and goes on carrying messages.
+        if (!isClusterDown(error)) throw error;
+      });
+      await this.noteMoves(pubSub.publish(commands, this.canaryChannel, this.canary.song()));
+    } catch {
+      // What fails here is not heard, and that is what counts.
     }
   }
 
-  /** Connected, everything subscribed, and what is published arrives. */
+  private receive(bytes: Buffer, payload: Buffer): void {
+    const name = bytes.toString();
+    if (name === this.canaryChannel) this.canary.heard(payload.toString());
+    else if (this.names.has(name)) this.events?.onMessage(name, payload);
+  }
+
   private rise(): void {
-    if (this.up || !this.isConnected || !this.events) return;
+    if (this.up || !this.isReady) return;
+    this.failures = 0;
     this.up = true;
-    this.events.onUp();
+    this.events?.onUp();
+  }
+
+  private lose(): void {
+    this.canary.stop();
+    if (!this.up) return;
+    this.up = false;
+    this.events?.onDown();
   }
 
   /** Connected, and nothing arrives. Which of the two connections it is cannot be told: both begin anew. */
@@ -206,15 +267,45 @@ export class RedisLink implements RedisTransport {
     this.options.commands.disconnect(true);
   }
 
-  private startOver(): void {
-    this.lose();
-    this.options.subscriber.disconnect(true);
+  /** Gives up the subscriber's connection for a new one: at once the first time, later and later while that does not help. */
+  private startOver(error?: unknown): void {
+    if (!this.subscriberOpen) return;
+    const { subscriber, onError, onMoved } = this.options;
+    if (isMoved(error)) onMoved();
+    else if (error !== undefined && subscriber.status === 'ready') onError(error);
+    this.closeSubscriber();
+    const { generation } = this;
+    const delay = this.failures === 0 ? 0 : reconnectDelay(this.failures);
+    this.failures++;
+    clearTimeout(this.reconnectTimer);
+    this.reconnectTimer = setTimeout(() => {
+      if (generation === this.generation && this.events) subscriber.disconnect(true);
+    }, delay);
   }
 
-  private lose(): void {
-    this.canary.stop();
-    if (!this.up) return;
-    this.up = false;
-    this.events?.onDown();
+  private noteError(error: Error): void {
+    const name = takenAway(error);
+    if (name !== undefined) this.doubt(name);
+    // An answer to another command than ioredis thinks: what was taken away took the place of one that was under way.
+    else if (this.options.subscriber.status === 'ready') this.startOver();
+  }
+
+  /** Taken away here, a channel is another server's soon; if it is still this one's after a while, it is subscribed again. */
+  private doubt(name: string): void {
+    this.options.onMoved();
+    this.doubted.add(name);
+    const timer = setTimeout(() => {
+      if (this.doubted.delete(name) && this.isWanted(name)) void this.establish([name]);
+    }, this.options.canaryTimeoutMs);
+    timer.unref();
+  }
+
+  private async noteMoves<T>(reply: Promise<T>): Promise<T> {
+    try {
+      return await reply;
+    } catch (error) {
+      if (isMoved(error) || isClusterDown(error)) this.options.onMoved();
+      throw error;
+    }
   }
 }

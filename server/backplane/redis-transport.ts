@@ -17,8 +17,8 @@ export interface RedisTransport {
    * @throws Error when the server is of another kind than REDIS_CLUSTER says
    */
   start(events: TransportEvents): Promise<void>;
-  /** Undefined when not connected: nothing was sent. */
-  publish(name: string, payload: Buffer | string): Promise<unknown> | undefined;
+  /** Undefined when not connected: nothing was encoded or sent. */
+  publish(name: string, encode: () => Buffer | string): Promise<unknown> | undefined;
   /** Resolves when what is published from now on will arrive, or at once when Redis is away. Never rejects. */
   subscribe(name: string): Promise<void>;
   unsubscribe(name: string): void;

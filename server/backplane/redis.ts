@@ -41,15 +41,15 @@ export class RedisBackplane implements Backplane {
   }
 
   publish(channel: string, batch: Batch): void {
-    this.send(channel, encodeBatch(batch), batch.traceparent);
+    this.send(channel, () => encodeBatch(batch), batch.traceparent);
   }
 
   publishEvent(channel: string, json: string): void {
-    this.send(channel, encodeEvent(this.options.nodeId, json));
+    this.send(channel, () => encodeEvent(this.options.nodeId, json));
   }
 
   publishPresenceHint(channel: string): void {
-    this.send(channel, encodePresenceHint(this.options.nodeId));
+    this.send(channel, () => encodePresenceHint(this.options.nodeId));
   }
 
   subscribe(channel: string): Promise<void> {
@@ -65,10 +65,10 @@ export class RedisBackplane implements Backplane {
     return this.options.transport.close();
   }
 
-  private send(channel: string, payload: Buffer | string, traceparent?: string): void {
+  private send(channel: string, encode: () => Buffer | string, traceparent?: string): void {
     const { transport, metrics } = this.options;
     const begin = performance.now();
-    const sent = transport.publish(this.prefix + channel, payload);
+    const sent = transport.publish(this.prefix + channel, encode);
     if (sent === undefined) {
       metrics.add('holdfast.backplane.publishes', 1, { result: 'skipped' });
       return;

@@ -1,10 +1,11 @@
 /** A19: a Redis Cluster carries each channel over one of its servers, and whatever happens to these costs latency only. */
+import { readFileSync } from 'node:fs';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from '@jest/globals';
 import type { Cluster } from '../../infra/local/cluster.ts';
 import type { RedisServer } from '../../infra/local/redis.ts';
 import { Auditor } from '../../server/audit/auditor.ts';
 import { httpHistory } from '../../server/audit/http-history.ts';
-import { metric } from '../support/api.ts';
+import { metric, post } from '../support/api.ts';
 import { AuditedClient } from '../support/audited-client.ts';
 import { AuditedPublisher } from '../support/audited-publisher.ts';
 import { NO_RATE_LIMITS, startTestCluster } from '../support/cluster.ts';
@@ -22,6 +23,7 @@ const ENV = {
   REDIS_CLUSTER_REFRESH_MS: '600000',
   // And nothing but the backplane delivers within the time that a test waits for it.
   TOPS_INTERVAL_MS: '60000',
+  MAX_SUBSCRIPTIONS: '1000',
   LOG_LEVEL: 'warn',
 };
 
@@ -62,6 +64,7 @@ describeWith('redis7')('a Redis Cluster', () => {
     await expectUp();
   });
   afterEach(() => {
+    for (const server of redis.servers) server.process.kill('SIGCONT');
     for (const client of clients) client.stop();
   });
 
@@ -215,10 +218,68 @@ describeWith('redis7')('a Redis Cluster', () => {
     const from = await primaryOf(channel);
     const to = (await Promise.all(channels.map(primaryOf))).find((server) => server !== from) as RedisServer;
     await redis.moveSlotOf(redisName(channel), to);
-    await eventually(async () => expect((await redis.subscribersAt(to, redisName(channel))).sharded).toBe(1));
+    const expectFollowed = () =>
+      eventually(async () => expect((await redis.subscribersAt(to, redisName(channel))).sharded).toBe(1));
+    await expectFollowed();
+    // And when it is back before anybody could look.
+    await redis.moveSlotOf(redisName(channel), from);
+    await redis.moveSlotOf(redisName(channel), to);
+    await expectFollowed();
     client.close();
     await expectThroughRedis();
     await expectNothingLost();
+  });
+
+  test('whose slots move keeps its connections, and each channel is subscribed where it is now', async () => {
+    const client = await RawClient.open(node(0).wsUrl, token);
+    const many = Array.from({ length: 300 }, (_, i) => `room:many-${i}`);
+    await Promise.all(many.map((channel) => client.subscribe(channel)));
+    const from = await primaryOf(channels[0] as string);
+    const to = (await Promise.all(channels.map(primaryOf))).find((server) => server !== from) as RedisServer;
+    const before = await Promise.all([from, to].map((server) => redis.connectionsAt(server)));
+    let moved = 0;
+    for (const channel of many)
+      if (moved < 60 && (await primaryOf(channel)) === from) {
+        await redis.moveSlotOf(redisName(channel), to);
+        moved++;
+      }
+    expect(moved).toBe(60);
+    await expectUp();
+    await eventually(async () => {
+      for (const channel of many) {
+        const { sharded } = await redis.subscribersAt(await primaryOf(channel), redisName(channel));
+        expect([channel, sharded]).toEqual([channel, 1]);
+      }
+    });
+    expect(await Promise.all([from, to].map((server) => redis.connectionsAt(server)))).toEqual(before);
+    expect(readFileSync(node(0).process.logFile, 'utf8')).not.toContain('sunsubscribe');
+    client.close();
+    await expectThroughRedis();
+    await expectNothingLost();
+  }, 60_000);
+
+  test('gives away a channel that a node publishes to without pause: that is found at once, too', async () => {
+    const channel = 'room:busy';
+    const from = await primaryOf(channel);
+    const to = (await Promise.all(channels.map(primaryOf))).find((server) => server !== from) as RedisServer;
+    const publishes = (result: string) => metric(node(1).metricsUrl, 'holdfast_backplane_publishes_total', { result });
+    let busy = true;
+    const flow = Promise.all(
+      Array.from({ length: 4 }, async () => {
+        while (busy) await post(node(1).url, token, { channel, data: 'x' });
+      }),
+    );
+    const before = await publishes('failed');
+    await redis.moveSlotOf(redisName(channel), to);
+    await eventually(async () => expect(await publishes('failed')).toBeGreaterThan(before));
+    await eventually(async () => {
+      const [failed, ok] = [await publishes('failed'), await publishes('ok')];
+      await sleep(300);
+      expect(await publishes('failed')).toBe(failed);
+      expect(await publishes('ok')).toBeGreaterThan(ok + 20);
+    });
+    busy = false;
+    await flow;
   });
 
   test('that loses all its servers at once is away, and comes back', async () => {

@@ -145,7 +145,12 @@ describe('loadConfig', () => {
     [
       'a database of a cluster',
       { REDIS_CLUSTER: 'true', REDIS_URL: 'redis://cache/1' },
-      [/^REDIS_URL chooses database 1/],
+      [/^REDIS_URL chooses a database/],
+    ],
+    [
+      'a prefix that puts everything on one server of a cluster',
+      { REDIS_CLUSTER: 'true', REDIS_URL: 'redis://cache', REDIS_PREFIX: '{holdfast}:' },
+      [/^REDIS_PREFIX has braces/],
     ],
     ['an empty database', { DATABASE_URL: '' }, [/^DATABASE_URL/]],
     [
