@@ -1,6 +1,7 @@
 /** How much room is left, where, and for how long. */
 import type { Board } from '../lib/panel.ts';
 import { queries, share } from '../lib/query.ts';
+import { CONNECTIONS_SUM } from '../rules/connections.ts';
 import { NODES, SCOPE } from './scope.ts';
 
 const q = queries(SCOPE);
@@ -66,9 +67,8 @@ export const CAPACITY: Board = {
           unit: 'short',
           alert: 'HoldfastHeadroomLow',
           queries: [
-            // Of the sum, not of each node: a deploy replaces all of them, and all at once they fall and rise.
             {
-              expr: `clamp_min(predict_linear((${q.gauge('holdfast.connections', 'sum')})[1h:1m], 4 * 3600), 0)`,
+              expr: `clamp_min(predict_linear(${CONNECTIONS_SUM}[1h], 4 * 3600), 0)`,
               legend: 'in four hours',
             },
             { expr: q.gauge('holdfast.connections.limit', 'sum'), legend: 'places' },

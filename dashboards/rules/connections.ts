@@ -9,8 +9,13 @@ const limit = q.gauge('holdfast.connections.limit', 'sum');
 const present = `sum(${lately(q.select('holdfast.connections'))})`;
 const before = `sum(${lately(q.select('holdfast.connections'), { offset: '10m' })})`;
 
+/** Connections of all nodes. */
+export const CONNECTIONS_SUM = 'holdfast:connections:sum';
+
 export const CONNECTION_RULES: RuleGroup = {
   name: 'connections',
+  // A series of its own, as those of the nodes end and begin with every deploy: no line can be drawn on from them.
+  recordings: [{ record: CONNECTIONS_SUM, expr: present }],
   alerts: [
     {
       alert: 'HoldfastConnectionsLost',
