@@ -19,7 +19,11 @@ export function createLogger(level: string, nodeId: string): Logger {
   const output = standardOutput();
   const log = pino(options, output);
   let dropped = 0;
-  output.on('drop', () => dropped++);
+  output.on('drop', () => {
+    dropped++;
+    // After a write that failed nobody else begins another one.
+    output.flush();
+  });
   output.on('drain', () => {
     if (dropped === 0) return;
     const lines = dropped;

@@ -20,6 +20,7 @@ export class Canary {
   private readonly unheardMax: number;
   private timer: NodeJS.Timeout | undefined;
   private heardAt = performance.now();
+  private startedAt = 0;
 
   constructor(options: CanaryOptions) {
     this.options = options;
@@ -35,6 +36,7 @@ export class Canary {
   start(): void {
     this.stop();
     this.unheard = 0;
+    this.startedAt = performance.now();
     // Jitter, so that the nodes of a cluster do not sing in step.
     this.timer = setInterval(() => this.beat(), this.options.intervalMs * (0.9 + Math.random() / 5));
     this.timer.unref();
@@ -50,11 +52,13 @@ export class Canary {
     return String(performance.now());
   }
 
+  /** One that was sung before the last start proves nothing of what was built since. */
   heard(song: string): void {
+    const sungAt = Number(song);
+    if (!(sungAt >= this.startedAt)) return;
     this.unheard = 0;
     this.heardAt = performance.now();
-    const seconds = (this.heardAt - Number(song)) / 1000;
-    if (seconds >= 0) this.options.onHeard(seconds);
+    this.options.onHeard((this.heardAt - sungAt) / 1000);
   }
 
   private beat(): void {

@@ -164,8 +164,9 @@ export class RedisCluster implements RedisTransport {
       this.soonMs = isNew || !wanted ? SOON_MS : Math.min(this.soonMs * 2, SOON_MAX_MS);
       return isNew ? this.follow(map) : [];
     } catch (error) {
+      this.soonMs = Math.min(this.soonMs * 2, SOON_MAX_MS);
       if (isNoCluster(error)) throw NO_CLUSTER;
-      this.options.onError(error);
+      if (this.events) this.options.onError(error);
       return [];
     } finally {
       this.looking = false;
@@ -187,8 +188,8 @@ export class RedisCluster implements RedisTransport {
     try {
       return await askOne(seed);
     } catch (error) {
-      // Open and of no use: the name may lead to another server by now.
-      if (seed.status === 'ready') seed.disconnect(true);
+      // Open and dead: the name may lead to another server by now.
+      if (error instanceof Error && error.message === 'Command timed out') seed.disconnect(true);
       throw error;
     }
   }
@@ -198,14 +199,23 @@ export class RedisCluster implements RedisTransport {
     if (!this.events) return [];
     const moves = this.moves(map);
     this.map = map;
-    const servers = new Set(map.owners);
-    const starts: Promise<void>[] = [];
     this.applying = true;
+    try {
+      return this.apply(map, moves);
+    } finally {
+      this.applying = false;
+      this.settle();
+    }
+  }
+
+  private apply(map: SlotMap, moves: ReadonlyMap<string, Moves>): Promise<void>[] {
+    const servers = new Set(map.owners);
     for (const [server, link] of this.links) {
       if (servers.has(server)) continue;
       this.links.delete(server);
       link.close().catch((error: unknown) => this.options.onError(error));
     }
+    const starts: Promise<void>[] = [];
     for (const server of servers) {
       const { gained, lost } = moves.get(server) ?? { gained: [], lost: [] };
       const canaryChannel = nameOn(map, server, this.options.canaryStem);
@@ -213,8 +223,6 @@ export class RedisCluster implements RedisTransport {
       if (link) link.adopt(gained, lost, canaryChannel);
       else starts.push(this.open(server, gained, canaryChannel));
     }
-    this.applying = false;
-    this.settle();
     return starts;
   }
 

@@ -2,6 +2,7 @@
  * The way to one Redis server and back: a connection that subscribes, one for everything else, and a canary that goes
  * out through the one and comes in through the other.
  */
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Redis } from 'ioredis';
 import type { Metrics } from '../telemetry/metrics.ts';
 import { Canary } from './canary.ts';
@@ -31,6 +32,13 @@ export interface RedisLinkOptions {
 /** Channel names per SUBSCRIBE, so that restoring 100,000 of them does not make one huge command. */
 const SUBSCRIBE_CHUNK = 1_000;
 
+/** Longest that a node waits for Redis before it starts without. Milliseconds. */
+const START_WAIT_MS = 5_000;
+
+/** Until a channel that the server does not have is asked for again: by then somebody has looked whose it is. Milliseconds. */
+const DOUBT_MS = 250;
+
+const MOVED = new Error('MOVED');
 const IS_CLUSTER = new Error(
   'REDIS_URL leads to a server of a Redis Cluster, where keys and channels live on different servers. Set REDIS_CLUSTER to true.',
 );
@@ -52,8 +60,13 @@ export class RedisLink implements RedisTransport {
   /** Times in a row that the subscriber was given up. */
   private failures = 0;
   private reconnectTimer: NodeJS.Timeout | undefined;
-  /** Channels that the server took away, and that are still to be this link's. */
+  /** Channels that the server does not have, and that are still to be this link's. */
   private readonly doubted = new Set<string>();
+  private doubtTimer: NodeJS.Timeout | undefined;
+  /** Channels that went to another server lately: this one may be saying so still. */
+  private given: ReadonlySet<string> = new Set();
+  /** Of subscribe commands that are under way. */
+  private readonly unanswered = new Set<(error: Error) => void>();
 
   constructor(options: RedisLinkOptions) {
     this.options = options;
@@ -91,15 +104,17 @@ export class RedisLink implements RedisTransport {
     subscriber.on('ready', () => this.openSubscriber());
     subscriber.on('close', () => this.closeSubscriber());
     subscriber.on('error', (error) => this.noteError(error));
-    // ioredis does not settle the SSUBSCRIBE that was answered so.
-    subscriber.on('moved', () => this.startOver(new Error('MOVED')));
+    subscriber.on('moved', () => {
+      for (const reject of this.unanswered) reject(MOVED);
+    });
     commands.on('ready', () => void this.openCommands());
     commands.on('close', () => {
       this.commandsOpen = false;
       this.lose();
     });
     // A failed first connection is no reason not to start: ioredis goes on trying, and the node works degraded meanwhile.
-    await Promise.allSettled([commands.connect(), subscriber.connect()]);
+    const connected = Promise.allSettled([commands.connect(), subscriber.connect()]);
+    await Promise.race([connected, sleep(START_WAIT_MS, undefined, { ref: false })]);
     if (await this.isWrongKind()) throw IS_CLUSTER;
   }
 
@@ -115,15 +130,14 @@ export class RedisLink implements RedisTransport {
     if (!this.subscriberOpen) return;
     const { generation } = this;
     try {
-      await this.options.pubSub.subscribe(this.options.subscriber, [name]);
+      await this.send([name]);
     } catch (error) {
-      // The connection broke or hangs. Start over, so that "up" again means: everything is subscribed.
-      if (generation === this.generation) this.startOver(error);
+      if (generation === this.generation) this.notSubscribed([name], error);
     }
   }
 
   unsubscribe(name: string): void {
-    this.names.delete(name);
+    this.forget([name]);
     if (!this.subscriberOpen) return;
     const { generation } = this;
     this.options.pubSub.unsubscribe(this.options.subscriber, name).catch((error: unknown) => {
@@ -140,14 +154,13 @@ export class RedisLink implements RedisTransport {
 
   /** These names are this server's now; those are no longer, and it has forgotten them by itself. */
   adopt(gained: readonly string[], lost: readonly string[], canaryChannel: string): void {
-    for (const name of lost) {
-      this.names.delete(name);
-      this.doubted.delete(name);
-    }
+    this.forget(lost);
+    this.given = new Set(lost);
     for (const name of gained) this.names.add(name);
     const hasMoved = canaryChannel !== this.canaryChannel;
     this.canaryChannel = canaryChannel;
     if (gained.length > 0 || hasMoved) void this.establish(hasMoved ? [...gained, canaryChannel] : gained);
+    else if (!this.up) this.singIfReady();
   }
 
   async close(): Promise<void> {
@@ -155,6 +168,7 @@ export class RedisLink implements RedisTransport {
     this.events = undefined;
     this.canary.stop();
     clearTimeout(this.reconnectTimer);
+    clearTimeout(this.doubtTimer);
     const { commands, subscriber } = this.options;
     subscriber.disconnect();
     // QUIT lets what was published just now leave first.
@@ -203,15 +217,38 @@ export class RedisLink implements RedisTransport {
     try {
       for (let i = 0; i < names.length && generation === this.generation; i += SUBSCRIBE_CHUNK) {
         const chunk = names.slice(i, i + SUBSCRIBE_CHUNK).filter((name) => this.isWanted(name));
-        if (chunk.length > 0) await this.options.pubSub.subscribe(this.options.subscriber, chunk);
+        if (chunk.length > 0) await this.send(chunk);
       }
     } catch (error) {
-      if (generation === this.generation) this.startOver(error);
-      return;
+      if (generation === this.generation) this.notSubscribed(names, error);
     }
     if (generation !== this.generation) return;
     this.pending--;
     this.singIfReady();
+  }
+
+  /** ioredis never settles an SSUBSCRIBE that is answered with MOVED, and tells it by an event that names no channel. */
+  private send(names: readonly string[]): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.unanswered.add(reject);
+      this.options.pubSub
+        .subscribe(this.options.subscriber, names)
+        .then(() => resolve(), reject)
+        .finally(() => this.unanswered.delete(reject));
+    });
+  }
+
+  private notSubscribed(names: readonly string[], error: unknown): void {
+    if (isMoved(error)) this.doubt(names);
+    // The connection broke or hangs. Start over, so that "up" again means: everything is subscribed.
+    else this.startOver(error);
+  }
+
+  private forget(names: readonly string[]): void {
+    for (const name of names) {
+      this.names.delete(name);
+      this.doubted.delete(name);
+    }
   }
 
   private isWanted(name: string): boolean {
@@ -219,7 +256,8 @@ export class RedisLink implements RedisTransport {
   }
 
   private get isReady(): boolean {
-    return this.subscriberOpen && this.commandsOpen && this.pending === 0 && this.events !== undefined;
+    const isOpen = this.subscriberOpen && this.commandsOpen && this.events !== undefined;
+    return isOpen && this.pending === 0 && this.doubted.size === 0;
   }
 
   private singIfReady(): void {
@@ -264,15 +302,15 @@ export class RedisLink implements RedisTransport {
   private goDeaf(): void {
     this.options.metrics.add('holdfast.backplane.deaf', 1);
     this.startOver();
+    this.commandsOpen = false;
     this.options.commands.disconnect(true);
   }
 
   /** Gives up the subscriber's connection for a new one: at once the first time, later and later while that does not help. */
   private startOver(error?: unknown): void {
-    if (!this.subscriberOpen) return;
-    const { subscriber, onError, onMoved } = this.options;
-    if (isMoved(error)) onMoved();
-    else if (error !== undefined && subscriber.status === 'ready') onError(error);
+    if (!this.subscriberOpen || !this.events) return;
+    const { subscriber, onError } = this.options;
+    if (error !== undefined && subscriber.status === 'ready') onError(error);
     this.closeSubscriber();
     const { generation } = this;
     const delay = this.failures === 0 ? 0 : reconnectDelay(this.failures);
@@ -285,19 +323,24 @@ export class RedisLink implements RedisTransport {
 
   private noteError(error: Error): void {
     const name = takenAway(error);
-    if (name !== undefined) this.doubt(name);
-    // An answer to another command than ioredis thinks: what was taken away took the place of one that was under way.
+    if (name !== undefined && this.isWanted(name)) this.doubt([name]);
+    else if (name !== undefined && this.given.has(name)) return;
+    // ioredis took an answer for that of another command: what is subscribed is no longer known.
     else if (this.options.subscriber.status === 'ready') this.startOver();
   }
 
-  /** Taken away here, a channel is another server's soon; if it is still this one's after a while, it is subscribed again. */
-  private doubt(name: string): void {
+  /** The server does not have these now. Soon they are another's; those that are still to be here then are subscribed again. */
+  private doubt(names: readonly string[]): void {
     this.options.onMoved();
-    this.doubted.add(name);
-    const timer = setTimeout(() => {
-      if (this.doubted.delete(name) && this.isWanted(name)) void this.establish([name]);
-    }, this.options.canaryTimeoutMs);
-    timer.unref();
+    for (const name of names) if (this.isWanted(name)) this.doubted.add(name);
+    if (this.doubted.size === 0) return;
+    this.lose();
+    this.doubtTimer ??= setTimeout(() => {
+      this.doubtTimer = undefined;
+      const wanted = [...this.doubted].filter((name) => this.isWanted(name));
+      this.doubted.clear();
+      void this.establish(wanted);
+    }, DOUBT_MS).unref();
   }
 
   private async noteMoves<T>(reply: Promise<T>): Promise<T> {

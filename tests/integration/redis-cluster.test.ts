@@ -217,13 +217,13 @@ describeWith('redis7')('a Redis Cluster', () => {
     await client.subscribe(channel);
     const from = await primaryOf(channel);
     const to = (await Promise.all(channels.map(primaryOf))).find((server) => server !== from) as RedisServer;
-    await redis.moveSlotOf(redisName(channel), to);
+    await redis.moveSlotOf(redisName(channel), from, to);
     const expectFollowed = () =>
       eventually(async () => expect((await redis.subscribersAt(to, redisName(channel))).sharded).toBe(1));
     await expectFollowed();
     // And when it is back before anybody could look.
-    await redis.moveSlotOf(redisName(channel), from);
-    await redis.moveSlotOf(redisName(channel), to);
+    await redis.moveSlotOf(redisName(channel), to, from);
+    await redis.moveSlotOf(redisName(channel), from, to);
     await expectFollowed();
     client.close();
     await expectThroughRedis();
@@ -240,7 +240,7 @@ describeWith('redis7')('a Redis Cluster', () => {
     let moved = 0;
     for (const channel of many)
       if (moved < 60 && (await primaryOf(channel)) === from) {
-        await redis.moveSlotOf(redisName(channel), to);
+        await redis.moveSlotOf(redisName(channel), from, to);
         moved++;
       }
     expect(moved).toBe(60);
@@ -270,7 +270,7 @@ describeWith('redis7')('a Redis Cluster', () => {
       }),
     );
     const before = await publishes('failed');
-    await redis.moveSlotOf(redisName(channel), to);
+    await redis.moveSlotOf(redisName(channel), from, to);
     await eventually(async () => expect(await publishes('failed')).toBeGreaterThan(before));
     await eventually(async () => {
       const [failed, ok] = [await publishes('failed'), await publishes('ok')];

@@ -86,8 +86,7 @@ export class TestRedisCluster {
   }
 
   /** Moves the one slot of this channel, which must hold no keys. */
-  async moveSlotOf(name: string, to: RedisServer): Promise<void> {
-    const from = await this.primaryOf(name);
+  async moveSlotOf(name: string, from: RedisServer, to: RedisServer): Promise<void> {
     const [source, target] = await Promise.all([from, to].map((server) => this.#asking(server, idOf)));
     const set = (server: RedisServer, state: string, id: string | undefined) =>
       this.#asking(server, async (redis) =>
