@@ -155,7 +155,7 @@ export class RedisLink implements RedisTransport {
   /** These names are this server's now; those are no longer, and it has forgotten them by itself. */
   adopt(gained: readonly string[], lost: readonly string[], canaryChannel: string): void {
     this.forget(lost);
-    this.given = new Set(lost);
+    this.given = new Set([...lost, this.canaryChannel]);
     for (const name of gained) this.names.add(name);
     const hasMoved = canaryChannel !== this.canaryChannel;
     this.canaryChannel = canaryChannel;
@@ -339,7 +339,8 @@ export class RedisLink implements RedisTransport {
       this.doubtTimer = undefined;
       const wanted = [...this.doubted].filter((name) => this.isWanted(name));
       this.doubted.clear();
-      void this.establish(wanted);
+      if (wanted.length > 0) void this.establish(wanted);
+      else if (!this.up) this.singIfReady();
     }, DOUBT_MS).unref();
   }
 
