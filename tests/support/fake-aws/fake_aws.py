@@ -11,7 +11,7 @@ import json
 import threading
 import time
 import uuid
-from collections import defaultdict
+from collections import OrderedDict, defaultdict
 from urllib.parse import unquote
 
 from moto import server
@@ -462,14 +462,36 @@ def delete_alert_manager_definition(self):
 
 
 class OneAtATime(server.DomainDispatcherApplication):
-    """What moto keeps is not made for threads: a request that meets another one now and then fails after it was carried out,
-    and AWS's clients then try it again, and find that the thing exists."""
+    """What moto keeps is not made for threads: a request that meets another one now and then fails after it was carried out.
+    An answer can also get lost on the way, on a busy machine. AWS's clients then try again, and would find that the thing
+    exists: an attempt after the first gets the answer of the one that was carried out."""
 
     turn = threading.Lock()
+    answers = OrderedDict()
+    ANSWERS_MAX = 1_000
 
     def __call__(self, environ, start_response):
+        invocation = environ.get("HTTP_AMZ_SDK_INVOCATION_ID")
         with self.turn:
-            return list(super().__call__(environ, start_response))
+            if invocation in self.answers:
+                status, headers, body = self.answers[invocation]
+                start_response(status, headers)
+                return body
+            return self.carry_out(environ, start_response, invocation)
+
+    def carry_out(self, environ, start_response, invocation):
+        begun = []
+
+        def begin(status, headers, exc_info=None):
+            begun[:] = [status, headers]
+            return start_response(status, headers, exc_info)
+
+        body = list(super().__call__(environ, begin))
+        if invocation and begun and begun[0].startswith("2"):
+            self.answers[invocation] = (*begun, body)
+            if len(self.answers) > self.ANSWERS_MAX:
+                self.answers.popitem(last=False)
+        return body
 
 
 if __name__ == "__main__":
