@@ -5,7 +5,7 @@
 import slotOf from 'cluster-key-slot';
 import type { Redis } from 'ioredis';
 import { redirectionOf } from './redirection.ts';
-import type { RedisLink } from './redis-link.ts';
+import type { RedisLink, RedisLinkOptions } from './redis-link.ts';
 import type { RedisTransport, TransportEvents } from './redis-transport.ts';
 import { mostCommon, nameOn, readSlots, type SlotMap } from './slots.ts';
 
@@ -22,11 +22,8 @@ export interface RedisClusterOptions {
   readonly onError: (error: unknown) => void;
 }
 
-export interface LinkOptions {
-  readonly names: Iterable<string>;
-  readonly canaryChannel: string;
-  readonly onMoved: () => void;
-}
+/** What the cluster says of a link; the rest is the same for all. */
+export type LinkOptions = Pick<RedisLinkOptions, 'names' | 'canaryChannel' | 'onMoved'>;
 
 /** One look answers all that were refused in the meantime. Doubles while looks find nothing new. Milliseconds. */
 const SOON_MS = 50;

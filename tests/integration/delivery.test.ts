@@ -3,8 +3,8 @@ import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import pg from 'pg';
 import type { Cluster } from '../../infra/local/cluster.ts';
 import { metric, post } from '../support/api.ts';
-import { BACKPLANES, type RunningBackplane } from '../support/backplanes.ts';
-import { NO_RATE_LIMITS, startTestCluster } from '../support/cluster.ts';
+import { BACKPLANES, type RunningBackplane, startClusterOver } from '../support/backplanes.ts';
+import { NO_RATE_LIMITS } from '../support/cluster.ts';
 import { offsetsUpTo, RawClient } from '../support/raw-client.ts';
 import { describeWith } from '../support/requirements.ts';
 import { eventually } from '../support/wait.ts';
@@ -16,21 +16,13 @@ for (const kind of BACKPLANES)
     let token: string;
 
     beforeAll(async () => {
-      backplane = await kind.start();
-      const { redisUrl, env } = backplane.options;
-      cluster = await startTestCluster({
+      ({ cluster, backplane } = await startClusterOver(kind, {
         nodes: 4,
-        redisUrl,
-        env: { TAIL_WINDOW_MESSAGES: '16', LOG_LEVEL: 'warn', ...NO_RATE_LIMITS, ...env },
-      });
+        env: { TAIL_WINDOW_MESSAGES: '16', LOG_LEVEL: 'warn', ...NO_RATE_LIMITS },
+      }));
       token = await cluster.token({ user: 'ada' });
-      for (const { metricsUrl } of cluster.nodes)
-        await eventually(async () => expect(await metric(metricsUrl, 'holdfast_backplane_up')).toBe(1));
     });
-    afterAll(async () => {
-      await cluster?.stop();
-      await backplane?.stop();
-    });
+    afterAll(() => cluster?.stop());
 
     const node = (index: number) => cluster.nodes[index] as Cluster['nodes'][number];
     const open = (index: number) => RawClient.open(node(index).wsUrl, token);

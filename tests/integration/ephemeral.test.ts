@@ -3,9 +3,7 @@ import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import pg from 'pg';
 import type { Cluster } from '../../infra/local/cluster.ts';
 import type { Presence } from '../../server/protocol/messages.ts';
-import { metric } from '../support/api.ts';
-import { BACKPLANES, type RunningBackplane } from '../support/backplanes.ts';
-import { startTestCluster } from '../support/cluster.ts';
+import { BACKPLANES, type RunningBackplane, startClusterOver } from '../support/backplanes.ts';
 import { RawClient } from '../support/raw-client.ts';
 import { describeWith } from '../support/requirements.ts';
 import { eventually, sleep } from '../support/wait.ts';
@@ -27,16 +25,9 @@ for (const kind of BACKPLANES)
     let cluster: Cluster;
 
     beforeAll(async () => {
-      backplane = await kind.start();
-      const { redisUrl, env } = backplane.options;
-      cluster = await startTestCluster({ redisUrl, env: { PRESENCE_TTL_MS: '3000', LOG_LEVEL: 'warn', ...env } });
-      for (const { metricsUrl } of cluster.nodes)
-        await eventually(async () => expect(await metric(metricsUrl, 'holdfast_backplane_up')).toBe(1));
+      ({ cluster, backplane } = await startClusterOver(kind, { env: { PRESENCE_TTL_MS: '3000', LOG_LEVEL: 'warn' } }));
     });
-    afterAll(async () => {
-      await cluster?.stop();
-      await backplane?.stop();
-    });
+    afterAll(() => cluster?.stop());
 
     const node = (index: number) => cluster.nodes[index] as Cluster['nodes'][number];
 

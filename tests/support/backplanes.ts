@@ -1,11 +1,14 @@
 /** What a backplane may run on, for tests that must pass on each: one Redis, and a Redis Cluster of three primaries. */
 import { join } from 'node:path';
 import { Redis } from 'ioredis';
+import type { Cluster } from '../../infra/local/cluster.ts';
 import { removeTemporary, temporaryDirectory } from '../../infra/local/guard.ts';
 import { RedisServer } from '../../infra/local/redis.ts';
-import type { TestClusterOptions } from './cluster.ts';
+import { metric } from './api.ts';
+import { startTestCluster, type TestClusterOptions } from './cluster.ts';
 import type { RequirementName } from './programs.ts';
 import { TestRedisCluster } from './redis-cluster.ts';
+import { eventually } from './wait.ts';
 
 export interface RunningBackplane {
   /** For `startTestCluster`; its `env` is to be merged. */
@@ -26,6 +29,30 @@ export const BACKPLANES: readonly BackplaneKind[] = [
   { name: 'one Redis', needs: 'redis', start: startOne },
   { name: 'a Redis Cluster', needs: 'redis7', start: startThree },
 ];
+
+/** Nodes over this backplane, which hear one another. `cluster.stop()` stops both. */
+export async function startClusterOver(
+  kind: BackplaneKind,
+  options: TestClusterOptions = {},
+): Promise<{ cluster: Cluster; backplane: RunningBackplane }> {
+  const backplane = await kind.start();
+  const { redisUrl, env } = backplane.options;
+  const stopAfter = (stop: () => Promise<void>) => async (error: unknown) => {
+    await stop();
+    throw error;
+  };
+  const cluster = await startTestCluster({ ...options, redisUrl, env: { ...options.env, ...env } }).catch(
+    stopAfter(() => backplane.stop()),
+  );
+  cluster.onStopped(() => backplane.stop());
+  const nodesHear = cluster.nodes.map(({ metricsUrl }) =>
+    eventually(async () => {
+      if ((await metric(metricsUrl, 'holdfast_backplane_up')) !== 1) throw new Error('A node does not hear Redis.');
+    }),
+  );
+  await Promise.all(nodesHear).catch(stopAfter(() => cluster.stop()));
+  return { cluster, backplane };
+}
 
 async function startOne(): Promise<RunningBackplane> {
   const logs = temporaryDirectory('backplane');
