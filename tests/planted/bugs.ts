@@ -143,8 +143,7 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     file: 'server/backplane/redis-cluster.ts',
     find: 'if (!this.events || this.due <= due) return;',
     replace: 'if (!this.events) return;',
-    tests: 'tests/integration/redis-cluster',
-    name: 'without pause',
+    tests: 'tests/unit/backplane',
   },
   {
     part: 'log',
