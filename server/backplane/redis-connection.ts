@@ -35,6 +35,14 @@ export function takenAway(error: Error): string | undefined {
   return /Last reply: sunsubscribe,(.*),\d+$/s.exec(error.message)?.[1];
 }
 
+/**
+ * Whether a channel was taken away with a command of sharded Pub/Sub under way: ioredis takes that for the command's
+ * answer, and reports the answer itself, or that of a later command, as one to no command. Which channel is not said.
+ */
+export function isOutOfStep(error: Error): boolean {
+  return /^Command queue state error.*Last (reply: (s(un)?subscribe|smessage),|error: MOVED )/s.test(error.message);
+}
+
 /** A connection that is not open yet; call `connect()`. */
 export function createRedis(options: RedisOptions): Redis {
   const { login, address } = options;
@@ -61,7 +69,7 @@ export function createRedis(options: RedisOptions): Redis {
   if (address !== undefined) Object.assign(redis.options, endpointOf(address));
   if (login) Object.assign(redis.options, { username: login.username, password: login.password });
   redis.on('error', (error) => {
-    if (takenAway(error) === undefined) options.onError(error);
+    if (!isOutOfStep(error)) options.onError(error);
   });
   return redis;
 }

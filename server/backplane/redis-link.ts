@@ -8,7 +8,7 @@ import type { Metrics } from '../telemetry/metrics.ts';
 import { Canary } from './canary.ts';
 import { CLASSIC, type PubSub } from './pub-sub.ts';
 import { isClusterDown, isMoved } from './redirection.ts';
-import { reconnectDelay, takenAway } from './redis-connection.ts';
+import { isOutOfStep, reconnectDelay, takenAway } from './redis-connection.ts';
 import type { RedisTransport, TransportEvents } from './redis-transport.ts';
 
 export interface RedisLinkOptions {
@@ -325,11 +325,12 @@ export class RedisLink implements RedisTransport {
     const name = takenAway(error);
     if (name !== undefined && this.isWanted(name)) this.doubt([name]);
     else if (name !== undefined && this.given.has(name)) return;
-    // ioredis took an answer for that of another command: what is subscribed is no longer known.
+    // What is subscribed is no longer known.
+    else if (isOutOfStep(error)) this.doubt([...this.names, this.canaryChannel]);
     else if (this.options.subscriber.status === 'ready') this.startOver();
   }
 
-  /** The server does not have these now. Soon they are another's; those that are still to be here then are subscribed again. */
+  /** The server may not have these now. Soon they are another's; those that are still to be here then are subscribed again. */
   private doubt(names: readonly string[]): void {
     this.options.onMoved();
     for (const name of names) if (this.isWanted(name)) this.doubted.add(name);

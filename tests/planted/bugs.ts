@@ -139,6 +139,15 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
   },
   {
     part: 'Redis Cluster',
+    bug: 'a channel that is taken away while another is subscribed costs the connection',
+    file: 'server/backplane/redis-link.ts',
+    find: 'else if (isOutOfStep(error)) this.doubt([...this.names, this.canaryChannel]);',
+    replace: '',
+    tests: 'tests/integration/redis-cluster',
+    name: 'keeps its connections',
+  },
+  {
+    part: 'Redis Cluster',
     bug: 'each refusal puts the look off',
     file: 'server/backplane/redis-cluster.ts',
     find: 'if (!this.events || this.due <= due) return;',

@@ -117,6 +117,17 @@ export class TestRedisCluster {
     };
   }
 
+  /** Whether replicas take over from primaries that are lost, of all servers that answer. */
+  async setFailover(enabled: boolean): Promise<void> {
+    const set = (redis: Redis) => redis.config('SET', 'cluster-replica-no-failover', enabled ? 'no' : 'yes');
+    await Promise.allSettled([...this.servers, ...this.spares].map((server) => this.#asking(server, set)));
+  }
+
+  /** Whether this server knows somebody for every slot; if not, it refuses all keys. */
+  isComplete(server: RedisServer): Promise<boolean> {
+    return this.#asking(server, async (redis) => String(await redis.cluster('INFO')).includes('cluster_state:ok'));
+  }
+
   /** Ids of the connections of Holdfast's nodes, in order; a connection that is opened anew has another. */
   connectionsAt(server: RedisServer): Promise<string[]> {
     return this.#asking(server, async (redis) => {
