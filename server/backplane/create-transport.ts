@@ -2,7 +2,7 @@
 import type { Metrics } from '../telemetry/metrics.ts';
 import { CLASSIC, SHARDED } from './pub-sub.ts';
 import { type LinkOptions, RedisCluster } from './redis-cluster.ts';
-import { createRedis, type RedisLogin } from './redis-connection.ts';
+import { createRedis, isOutOfStep, type RedisLogin } from './redis-connection.ts';
 import { RedisLink } from './redis-link.ts';
 import type { RedisTransport } from './redis-transport.ts';
 
@@ -33,8 +33,11 @@ export function createTransport(options: TransportOptions): RedisTransport {
       timeoutMs: options.timeoutMs,
       name: `holdfast-${use}-${nodeId}`,
       login: options.login,
-      onError: (error) =>
-        onError(`Redis (${address === undefined ? use : `${use}, ${address}`}) is not reachable.`, error),
+      onError(error) {
+        // A link mends that, and it happens whenever slots move.
+        if (use === 'subscriber' && isOutOfStep(error)) return;
+        onError(`Redis (${address === undefined ? use : `${use}, ${address}`}) is not reachable.`, error);
+      },
     });
   const link = (address: string | undefined, wanted: LinkOptions) =>
     new RedisLink({

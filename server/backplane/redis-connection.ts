@@ -1,5 +1,6 @@
 /** Redis connections with the settings that a realtime service needs: fail at once while away, reconnect with jitter. */
 import { Redis } from 'ioredis';
+import { ReconnectDelays } from './reconnect-delays.ts';
 
 export interface RedisOptions {
   readonly url: string;
@@ -19,20 +20,12 @@ export interface RedisLogin {
   readonly password: string;
 }
 
-const RECONNECT_MAX_MS = 2_000;
-
-/** Milliseconds: doubling from 50 to 2,000, with jitter over the upper half so that nodes do not come back in step. */
-export function reconnectDelay(attempt: number): number {
-  const ceiling = Math.min(50 * 2 ** Math.min(attempt - 1, 10), RECONNECT_MAX_MS);
-  return ceiling * (0.5 + Math.random() / 2);
-}
-
 /**
  * The channel that a server of a cluster took away, as its slot went elsewhere. It says so unasked, which ioredis reports
  * as an answer to no command. Undefined for every other error.
  */
 export function takenAway(error: Error): string | undefined {
-  return /Last reply: sunsubscribe,(.*),\d+$/s.exec(error.message)?.[1];
+  return /^Command queue state error\. [^.]+\. Last reply: sunsubscribe,(.*),\d+$/s.exec(error.message)?.[1];
 }
 
 /**
@@ -40,12 +33,15 @@ export function takenAway(error: Error): string | undefined {
  * answer, and reports the answer itself, or that of a later command, as one to no command. Which channel is not said.
  */
 export function isOutOfStep(error: Error): boolean {
-  return /^Command queue state error.*Last (reply: (s(un)?subscribe|smessage),|error: MOVED )/s.test(error.message);
+  return /^Command queue state error\. [^.]+\. Last (reply: (s(un)?subscribe|smessage),|error: (MOVED|CLUSTERDOWN) )/.test(
+    error.message,
+  );
 }
 
 /** A connection that is not open yet; call `connect()`. */
 export function createRedis(options: RedisOptions): Redis {
   const { login, address } = options;
+  const delays = new ReconnectDelays();
   const redis = new Redis(options.url, {
     lazyConnect: true,
     connectionName: options.name,
@@ -60,17 +56,16 @@ export function createRedis(options: RedisOptions): Redis {
     // A server that lost its primary role in a failover: ask the name again.
     reconnectOnError: (error) => error.message.startsWith('READONLY'),
     keepAlive: 10_000,
-    retryStrategy(attempt) {
+    retryStrategy() {
       if (login) redis.options.password = login.password;
-      return reconnectDelay(attempt);
+      return delays.next();
     },
   });
   // The URL would win over options that are given beside it.
   if (address !== undefined) Object.assign(redis.options, endpointOf(address));
   if (login) Object.assign(redis.options, { username: login.username, password: login.password });
-  redis.on('error', (error) => {
-    if (!isOutOfStep(error)) options.onError(error);
-  });
+  redis.on('ready', () => delays.opened());
+  redis.on('error', options.onError);
   return redis;
 }
 

@@ -8,7 +8,7 @@ import type { Metrics } from '../telemetry/metrics.ts';
 import { Canary } from './canary.ts';
 import { CLASSIC, type PubSub } from './pub-sub.ts';
 import { isClusterDown, isMoved } from './redirection.ts';
-import { isOutOfStep, reconnectDelay, takenAway } from './redis-connection.ts';
+import { isOutOfStep, takenAway } from './redis-connection.ts';
 import type { RedisTransport, TransportEvents } from './redis-transport.ts';
 
 export interface RedisLinkOptions {
@@ -35,8 +35,12 @@ const SUBSCRIBE_CHUNK = 1_000;
 /** Longest that a node waits for Redis before it starts without. Milliseconds. */
 const START_WAIT_MS = 5_000;
 
-/** Until a channel that the server does not have is asked for again: by then somebody has looked whose it is. Milliseconds. */
+/**
+ * Until a channel that the server does not have is asked for again: by then somebody has looked whose it is. Doubles while
+ * all of them have to be asked for. Milliseconds.
+ */
 const DOUBT_MS = 250;
+const DOUBT_MAX_MS = 2_000;
 
 const MOVED = new Error('MOVED');
 const IS_CLUSTER = new Error(
@@ -57,11 +61,10 @@ export class RedisLink implements RedisTransport {
   private generation = 0;
   /** Rounds of subscribing that are not through on this connection. */
   private pending = 0;
-  /** Times in a row that the subscriber was given up. */
-  private failures = 0;
-  private reconnectTimer: NodeJS.Timeout | undefined;
   /** Channels that the server does not have, and that are still to be this link's. */
   private readonly doubted = new Set<string>();
+  private doubtsAll = false;
+  private doubtMs = DOUBT_MS;
   private doubtTimer: NodeJS.Timeout | undefined;
   /** Channels that went to another server lately: this one may be saying so still. */
   private given: ReadonlySet<string> = new Set();
@@ -167,7 +170,6 @@ export class RedisLink implements RedisTransport {
     this.up = false;
     this.events = undefined;
     this.canary.stop();
-    clearTimeout(this.reconnectTimer);
     clearTimeout(this.doubtTimer);
     const { commands, subscriber } = this.options;
     subscriber.disconnect();
@@ -180,6 +182,7 @@ export class RedisLink implements RedisTransport {
     this.generation++;
     this.pending = 0;
     this.doubted.clear();
+    this.doubtsAll = false;
     // The canary comes last: it is heard when all others are.
     void this.establish([...this.names, this.canaryChannel]);
   }
@@ -214,13 +217,14 @@ export class RedisLink implements RedisTransport {
     if (!this.subscriberOpen) return;
     const { generation } = this;
     this.pending++;
+    let done = 0;
     try {
-      for (let i = 0; i < names.length && generation === this.generation; i += SUBSCRIBE_CHUNK) {
-        const chunk = names.slice(i, i + SUBSCRIBE_CHUNK).filter((name) => this.isWanted(name));
+      for (; done < names.length && generation === this.generation; done += SUBSCRIBE_CHUNK) {
+        const chunk = names.slice(done, done + SUBSCRIBE_CHUNK).filter((name) => this.isWanted(name));
         if (chunk.length > 0) await this.send(chunk);
       }
     } catch (error) {
-      if (generation === this.generation) this.notSubscribed(names, error);
+      if (generation === this.generation) this.notSubscribed(names.slice(done), error);
     }
     if (generation !== this.generation) return;
     this.pending--;
@@ -257,7 +261,7 @@ export class RedisLink implements RedisTransport {
 
   private get isReady(): boolean {
     const isOpen = this.subscriberOpen && this.commandsOpen && this.events !== undefined;
-    return isOpen && this.pending === 0 && this.doubted.size === 0;
+    return isOpen && this.pending === 0 && this.doubted.size === 0 && !this.doubtsAll;
   }
 
   private singIfReady(): void {
@@ -286,7 +290,7 @@ export class RedisLink implements RedisTransport {
 
   private rise(): void {
     if (this.up || !this.isReady) return;
-    this.failures = 0;
+    this.doubtMs = DOUBT_MS;
     this.up = true;
     this.events?.onUp();
   }
@@ -306,19 +310,13 @@ export class RedisLink implements RedisTransport {
     this.options.commands.disconnect(true);
   }
 
-  /** Gives up the subscriber's connection for a new one: at once the first time, later and later while that does not help. */
+  /** Gives up the subscriber's connection for a new one. */
   private startOver(error?: unknown): void {
     if (!this.subscriberOpen || !this.events) return;
     const { subscriber, onError } = this.options;
     if (error !== undefined && subscriber.status === 'ready') onError(error);
     this.closeSubscriber();
-    const { generation } = this;
-    const delay = this.failures === 0 ? 0 : reconnectDelay(this.failures);
-    this.failures++;
-    clearTimeout(this.reconnectTimer);
-    this.reconnectTimer = setTimeout(() => {
-      if (generation === this.generation && this.events) subscriber.disconnect(true);
-    }, delay);
+    subscriber.disconnect(true);
   }
 
   private noteError(error: Error): void {
@@ -326,23 +324,36 @@ export class RedisLink implements RedisTransport {
     if (name !== undefined && this.isWanted(name)) this.doubt([name]);
     else if (name !== undefined && this.given.has(name)) return;
     // What is subscribed is no longer known.
-    else if (isOutOfStep(error)) this.doubt([...this.names, this.canaryChannel]);
+    else if (isOutOfStep(error)) this.doubtAll();
     else if (this.options.subscriber.status === 'ready') this.startOver();
   }
 
-  /** The server may not have these now. Soon they are another's; those that are still to be here then are subscribed again. */
+  /** The server does not have these now. Soon they are another's; those that are still to be here then are subscribed again. */
   private doubt(names: readonly string[]): void {
-    this.options.onMoved();
     for (const name of names) if (this.isWanted(name)) this.doubted.add(name);
-    if (this.doubted.size === 0) return;
+    if (this.doubted.size > 0) this.askAgainSoon();
+    else this.options.onMoved();
+  }
+
+  /** The server may not have some of its channels. Which are all is asked at the end only: this may come in thousands. */
+  private doubtAll(): void {
+    this.doubtsAll = true;
+    this.askAgainSoon();
+  }
+
+  private askAgainSoon(): void {
+    this.options.onMoved();
     this.lose();
     this.doubtTimer ??= setTimeout(() => {
       this.doubtTimer = undefined;
-      const wanted = [...this.doubted].filter((name) => this.isWanted(name));
+      const { doubtsAll } = this;
+      const names = [...(doubtsAll ? [...this.names, this.canaryChannel] : this.doubted)];
       this.doubted.clear();
-      if (wanted.length > 0) void this.establish(wanted);
+      this.doubtsAll = false;
+      if (doubtsAll) this.doubtMs = Math.min(2 * this.doubtMs, DOUBT_MAX_MS);
+      if (names.length > 0) void this.establish(names);
       else if (!this.up) this.singIfReady();
-    }, DOUBT_MS).unref();
+    }, this.doubtMs).unref();
   }
 
   private async noteMoves<T>(reply: Promise<T>): Promise<T> {
