@@ -245,9 +245,16 @@ export const FAULTS: readonly Fault[] = [
     fault: 'a node gets more requests than it can answer',
     alerts: { HoldfastEventLoopSaturated: 60 },
     inject: async ({ faulty }) => {
-      // Pipelined, so that a node always has the next request: its sender is no faster than the node is.
-      const url = `${faulty.node(0).url}/openapi.json`;
-      const flood = autocannon({ url, connections: 50, pipelining: 10, duration: 300 });
+      // Long, and refused by a short answer: far more work for the node than for the sender, and always the next one there.
+      const flood = autocannon({
+        url: `${faulty.node(0).url}/v1/chat.postMessage`,
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body: JSON.stringify({ data: Array(25_000).fill(0) }),
+        connections: 10,
+        pipelining: 10,
+        duration: 300,
+      });
       return async () => {
         (flood as unknown as { stop(): void }).stop();
         await flood;
