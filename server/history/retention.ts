@@ -35,14 +35,19 @@ export async function dropExpired(session: Queryable, days: number): Promise<str
   }
 }
 
-/** Partitions are named after their day; `pending` are those whose detaching was interrupted. */
+/**
+ * Partitions are named after their day; others, which somebody attached, are not ours to drop. `pending` are those whose
+ * detaching was interrupted: they come first, since none can be detached before they are. Names are compared as text,
+ * because PostgreSQL may look at any table's before it knows which are partitions, and not all are dates.
+ */
 async function findExpired(session: Queryable, parent: string, days: number): Promise<Partition[]> {
   const { rows } = await session.query<{ name: string; pending: boolean }>(
     `SELECT c.relname AS name, i.inhdetachpending AS pending
      FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
-     WHERE i.inhparent = $1::regclass
-       AND to_date(right(c.relname, 8), 'YYYYMMDD') + 1 <= (now() AT TIME ZONE 'UTC')::date - $2::int
-     ORDER BY c.relname`,
+     WHERE i.inhparent = $1::text::regclass
+       AND c.relname ~ ('^' || $1 || '_[0-9]{8}$')
+       AND right(c.relname, 8) < to_char((now() AT TIME ZONE 'UTC')::date - $2::int, 'YYYYMMDD')
+     ORDER BY pending DESC, c.relname`,
     [parent, days],
   );
   return rows.map((row) => ({ parent, ...row }));

@@ -58,6 +58,26 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     name: 'failover',
   },
   {
+    part: 'retention',
+    bug: 'the names of all tables are read as dates, if PostgreSQL chooses to begin with them',
+    file: 'server/history/retention.ts',
+    find: `       AND c.relname ~ ('^' || $1 || '_[0-9]{8}$')
+       AND right(c.relname, 8) < to_char((now() AT TIME ZONE 'UTC')::date - $2::int, 'YYYYMMDD')`,
+    replace: `       AND $1::text IS NOT NULL AND c.relname <> 'messages_archive'
+       AND to_date(right(c.relname, 8), 'YYYYMMDD') < (now() AT TIME ZONE 'UTC')::date - $2::int`,
+    tests: 'tests/integration/retention',
+    name: 'whatever plan',
+  },
+  {
+    part: 'retention',
+    bug: 'a detach that was interrupted waits for its turn, and keeps all before it from theirs',
+    file: 'server/history/retention.ts',
+    find: 'ORDER BY pending DESC, c.relname',
+    replace: 'ORDER BY c.relname',
+    tests: 'tests/integration/retention',
+    name: 'interrupted',
+  },
+  {
     part: 'backplane',
     bug: 'a Redis that closes each connection is asked again without a pause',
     file: 'server/backplane/reconnect-delays.ts',
