@@ -347,7 +347,7 @@ export class RedisLink implements RedisTransport {
     this.doubtTimer ??= setTimeout(() => {
       this.doubtTimer = undefined;
       const { doubtsAll } = this;
-      const names = [...(doubtsAll ? [...this.names, this.canaryChannel] : this.doubted)];
+      const names = doubtsAll ? [...this.names, this.canaryChannel] : [...this.doubted];
       this.doubted.clear();
       this.doubtsAll = false;
       if (doubtsAll) this.doubtMs = Math.min(2 * this.doubtMs, DOUBT_MAX_MS);

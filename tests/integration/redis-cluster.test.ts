@@ -65,9 +65,10 @@ describeWith('redis7')('a Redis Cluster', () => {
     await eventually(() => expect(clients.every((client) => client.isReady)).toBe(true));
     await expectUp();
   });
-  afterEach(() => {
+  afterEach(async () => {
     for (const server of redis.servers) server.process.kill('SIGCONT');
     for (const client of clients) client.stop();
+    await redis.setFailover(true);
   });
 
   const node = (index: number) => cluster.nodes[index] as Cluster['nodes'][number];
@@ -192,7 +193,6 @@ describeWith('redis7')('a Redis Cluster', () => {
     expect(await redis.connectionsAt(other)).toEqual(connections);
     hung.process.kill('SIGCONT');
     await sleep(2_000);
-    await redis.setFailover(true);
     await expectThroughRedis();
     await expectNothingLost();
   }, 120_000);
