@@ -1,6 +1,6 @@
 /** The cdktf app: the four stacks of each environment, in the order in which they need each other. */
 import { App, type AppConfig } from 'cdktf';
-import type { Environment } from './environments.ts';
+import type { Environment } from './environments/types.ts';
 import { DataStack } from './stacks/data.ts';
 import { NetworkStack } from './stacks/network.ts';
 import { ObservabilityStack } from './stacks/observability.ts';

@@ -5,7 +5,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createApp } from './app.ts';
-import { EnvironmentError, findEnvironment } from './environment-rules.ts';
+import { EnvironmentError, findEnvironment } from './environments/rules.ts';
 
 const { HOLDFAST_ENVIRONMENT: wanted = 'dev', HOLDFAST_IMAGE_TAG } = process.env;
 const { version } = JSON.parse(readFileSync(join(import.meta.dirname, '..', 'package.json'), 'utf8'));

@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import Table from 'cli-table3';
 import { Command } from 'commander';
 import { createApp } from './app.ts';
-import { EnvironmentError, findEnvironment } from './environment-rules.ts';
-import { ENVIRONMENT_NAMES } from './environments.ts';
+import { EnvironmentError, findEnvironment } from './environments/rules.ts';
+import { ENVIRONMENT_NAMES } from './environments/types.ts';
 
 interface StackSummary {
   readonly stack: string;

@@ -3,9 +3,9 @@
  * Reports every problem at once, naming each variable; never reads a file, never guesses a secret.
  */
 import { bool, makeValidator, str } from 'envalid';
-import { count, integer, list, milliseconds, port, ratio, readSettings, secret, serverUrl } from './settings.ts';
+import { count, integer, list, milliseconds, port, ratio, readSettings, secret, serverUrl } from './env.ts';
 
-export { ConfigError } from './settings.ts';
+export { ConfigError } from './env.ts';
 
 const arn = (service: string) =>
   makeValidator((input) => {

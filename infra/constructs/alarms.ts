@@ -1,8 +1,8 @@
-/** The alarms of observability/alarms.ts as CloudWatch has them; all of them tell the people on call, and that it is over. */
+/** The alarms of plan/observability/alarms.ts as CloudWatch has them; all of them tell the people on call, and that it is over. */
 import { CloudwatchMetricAlarm } from '@cdktf/provider-aws/lib/cloudwatch-metric-alarm/index.js';
 import { Construct } from 'constructs';
-import type { Environment } from '../environments.ts';
-import { type Alarm, alarmName } from '../observability/alarms.ts';
+import type { Environment } from '../environments/types.ts';
+import { type Alarm, alarmName } from '../plan/observability/alarms.ts';
 
 export interface AlarmsProps {
   readonly environment: Environment;

@@ -2,10 +2,10 @@
 import { PrometheusAlertManagerDefinition } from '@cdktf/provider-aws/lib/prometheus-alert-manager-definition/index.js';
 import { PrometheusRuleGroupNamespace } from '@cdktf/provider-aws/lib/prometheus-rule-group-namespace/index.js';
 import { Construct } from 'constructs';
-import type { Environment } from '../environments.ts';
-import { alertManagerDefinition } from '../observability/alert-manager.ts';
-import type { Asset } from '../observability/assets.ts';
-import { literal } from './literal.ts';
+import type { Environment } from '../environments/types.ts';
+import { literal } from '../plan/literal.ts';
+import { alertManagerDefinition } from '../plan/observability/alert-manager.ts';
+import type { Asset } from '../plan/observability/assets.ts';
 import type { OnCallTopic } from './on-call-topic.ts';
 
 export interface AlertingProps {

@@ -7,9 +7,9 @@ import { LbListener } from '@cdktf/provider-aws/lib/lb-listener/index.js';
 import { LbTargetGroup } from '@cdktf/provider-aws/lib/lb-target-group/index.js';
 import { Route53Record } from '@cdktf/provider-aws/lib/route53-record/index.js';
 import { Construct } from 'constructs';
-import type { Environment } from '../environments.ts';
+import { nameOf } from '../environments/names.ts';
+import type { Environment } from '../environments/types.ts';
 import { Certificate } from './certificate.ts';
-import { nameOf } from './names.ts';
 import { PrivateBucket } from './private-bucket.ts';
 import { PORTS } from './security-groups.ts';
 

@@ -4,7 +4,7 @@ import { AcmCertificateValidation } from '@cdktf/provider-aws/lib/acm-certificat
 import { DataAwsRoute53Zone } from '@cdktf/provider-aws/lib/data-aws-route53-zone/index.js';
 import { Route53Record } from '@cdktf/provider-aws/lib/route53-record/index.js';
 import { Construct } from 'constructs';
-import type { DomainSettings } from '../environments.ts';
+import type { DomainSettings } from '../environments/types.ts';
 
 export interface CertificateProps {
   readonly domain: DomainSettings;

@@ -1,9 +1,9 @@
 /** The ECS cluster: where tasks are counted, and what they write to disk is encrypted. */
 import { EcsCluster } from '@cdktf/provider-aws/lib/ecs-cluster/index.js';
 import { Construct } from 'constructs';
-import type { Environment } from '../environments.ts';
+import { clusterName, logName } from '../environments/names.ts';
+import type { Environment } from '../environments/types.ts';
 import { LogGroup } from './log-group.ts';
-import { clusterName, logName } from './names.ts';
 
 export interface ClusterProps {
   readonly environment: Environment;

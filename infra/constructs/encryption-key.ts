@@ -4,8 +4,8 @@ import { DataAwsIamPolicyDocument } from '@cdktf/provider-aws/lib/data-aws-iam-p
 import { KmsAlias } from '@cdktf/provider-aws/lib/kms-alias/index.js';
 import { KmsKey } from '@cdktf/provider-aws/lib/kms-key/index.js';
 import { Construct } from 'constructs';
-import type { Environment } from '../environments.ts';
-import { clusterName, nameOf } from './names.ts';
+import { clusterName, nameOf } from '../environments/names.ts';
+import type { Environment } from '../environments/types.ts';
 import { PUBLISHERS } from './on-call-topic.ts';
 
 export interface EncryptionKeyProps {

@@ -3,8 +3,8 @@ import type { SecurityGroup } from '@cdktf/provider-aws/lib/security-group/index
 import type { Vpc } from '@cdktf/provider-aws/lib/vpc/index.js';
 import { VpcEndpoint } from '@cdktf/provider-aws/lib/vpc-endpoint/index.js';
 import { Construct } from 'constructs';
-import type { Environment } from '../environments.ts';
-import { nameOf } from './names.ts';
+import { nameOf } from '../environments/names.ts';
+import type { Environment } from '../environments/types.ts';
 import type { Subnets } from './subnets.ts';
 
 export interface EndpointsProps {

@@ -3,9 +3,9 @@ import { DataAwsIamPolicyDocument } from '@cdktf/provider-aws/lib/data-aws-iam-p
 import { FlowLog } from '@cdktf/provider-aws/lib/flow-log/index.js';
 import type { Vpc } from '@cdktf/provider-aws/lib/vpc/index.js';
 import { Construct } from 'constructs';
-import type { Environment } from '../environments.ts';
+import { logName } from '../environments/names.ts';
+import type { Environment } from '../environments/types.ts';
 import { LogGroup } from './log-group.ts';
-import { logName } from './names.ts';
 import { ServiceRole } from './service-role.ts';
 
 export interface FlowLogsProps {

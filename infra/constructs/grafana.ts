@@ -11,12 +11,12 @@ import { LbListenerRule } from '@cdktf/provider-aws/lib/lb-listener-rule/index.j
 import { LbTargetGroup } from '@cdktf/provider-aws/lib/lb-target-group/index.js';
 import { S3Object } from '@cdktf/provider-aws/lib/s3-object/index.js';
 import { Construct } from 'constructs';
-import type { Environment } from '../environments.ts';
-import { PROVISIONING } from '../observability/grafana-files.ts';
-import { grafanaContainers } from '../task/grafana-containers.ts';
+import { logName, nameOf } from '../environments/names.ts';
+import type { Environment } from '../environments/types.ts';
+import { PROVISIONING } from '../plan/observability/grafana-files.ts';
+import { grafanaContainers } from '../plan/task/grafana-containers.ts';
 import { GeneratedSecret } from './generated-secret.ts';
 import { LogGroup } from './log-group.ts';
-import { logName, nameOf } from './names.ts';
 import { PrivateBucket } from './private-bucket.ts';
 import { PORTS } from './security-groups.ts';
 import { ServiceRole } from './service-role.ts';

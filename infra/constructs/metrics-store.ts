@@ -4,9 +4,9 @@
  */
 import { PrometheusWorkspace } from '@cdktf/provider-aws/lib/prometheus-workspace/index.js';
 import { Construct } from 'constructs';
-import type { Environment } from '../environments.ts';
+import { nameOf } from '../environments/names.ts';
+import type { Environment } from '../environments/types.ts';
 import { LogGroup } from './log-group.ts';
-import { nameOf } from './names.ts';
 
 export interface MetricsStoreProps {
   readonly environment: Environment;

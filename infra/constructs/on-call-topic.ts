@@ -5,8 +5,8 @@ import { SnsTopic } from '@cdktf/provider-aws/lib/sns-topic/index.js';
 import { SnsTopicPolicy } from '@cdktf/provider-aws/lib/sns-topic-policy/index.js';
 import { SnsTopicSubscription } from '@cdktf/provider-aws/lib/sns-topic-subscription/index.js';
 import { Construct } from 'constructs';
-import type { Environment } from '../environments.ts';
-import { nameOf } from './names.ts';
+import { nameOf } from '../environments/names.ts';
+import type { Environment } from '../environments/types.ts';
 
 export interface OnCallTopicProps {
   readonly environment: Environment;

@@ -4,9 +4,9 @@ import { DbInstance } from '@cdktf/provider-aws/lib/db-instance/index.js';
 import { DbParameterGroup } from '@cdktf/provider-aws/lib/db-parameter-group/index.js';
 import { DbSubnetGroup } from '@cdktf/provider-aws/lib/db-subnet-group/index.js';
 import { Construct } from 'constructs';
-import type { Environment } from '../environments.ts';
+import { nameOf } from '../environments/names.ts';
+import type { Environment } from '../environments/types.ts';
 import { LogGroup } from './log-group.ts';
-import { nameOf } from './names.ts';
 import { PORTS } from './security-groups.ts';
 import { ServiceRole } from './service-role.ts';
 

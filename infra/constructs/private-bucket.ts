@@ -12,8 +12,8 @@ import { S3BucketPublicAccessBlock } from '@cdktf/provider-aws/lib/s3-bucket-pub
 import { S3BucketServerSideEncryptionConfigurationA } from '@cdktf/provider-aws/lib/s3-bucket-server-side-encryption-configuration/index.js';
 import { S3BucketVersioningA } from '@cdktf/provider-aws/lib/s3-bucket-versioning/index.js';
 import { Construct } from 'constructs';
-import type { Environment } from '../environments.ts';
-import { nameOf } from './names.ts';
+import { nameOf } from '../environments/names.ts';
+import type { Environment } from '../environments/types.ts';
 
 export interface PrivateBucketProps {
   readonly environment: Environment;

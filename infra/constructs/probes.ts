@@ -4,13 +4,13 @@ import { DataAwsIamPolicyDocument } from '@cdktf/provider-aws/lib/data-aws-iam-p
 import { EcsService } from '@cdktf/provider-aws/lib/ecs-service/index.js';
 import { EcsTaskDefinition } from '@cdktf/provider-aws/lib/ecs-task-definition/index.js';
 import { Construct } from 'constructs';
-import type { Environment } from '../environments.ts';
-import { collectorConfig } from '../task/collector-config.ts';
-import { COLLECTOR_MEMORY_MB, collectorContainer } from '../task/containers.ts';
-import { probeContainer } from '../task/probe-container.ts';
-import { METRICS_PORT } from '../task/server-settings.ts';
+import { logName, nameOf } from '../environments/names.ts';
+import type { Environment } from '../environments/types.ts';
+import { collectorConfig } from '../plan/task/collector-config.ts';
+import { COLLECTOR_MEMORY_MB, collectorContainer } from '../plan/task/containers.ts';
+import { probeContainer } from '../plan/task/probe-container.ts';
+import { METRICS_PORT } from '../plan/task/server-settings.ts';
 import { LogGroup } from './log-group.ts';
-import { logName, nameOf } from './names.ts';
 import { ServiceRole } from './service-role.ts';
 import { ExecutionRole } from './task-roles.ts';
 

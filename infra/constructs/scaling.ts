@@ -1,9 +1,9 @@
-/** Autoscaling of the nodes, with the values of scaling/policy.ts, the same that `npm run simulate` replays. */
+/** Autoscaling of the nodes, with the values of plan/scaling/policy.ts, the same that `npm run simulate` replays. */
 import { AppautoscalingPolicy } from '@cdktf/provider-aws/lib/appautoscaling-policy/index.js';
 import { AppautoscalingTarget } from '@cdktf/provider-aws/lib/appautoscaling-target/index.js';
 import { CloudwatchMetricAlarm } from '@cdktf/provider-aws/lib/cloudwatch-metric-alarm/index.js';
 import { Construct } from 'constructs';
-import type { ScalingPolicy } from '../scaling/policy.ts';
+import type { ScalingPolicy } from '../plan/scaling/policy.ts';
 
 export interface ScalingProps {
   readonly policy: ScalingPolicy;

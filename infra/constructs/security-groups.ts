@@ -8,8 +8,8 @@ import type { Vpc } from '@cdktf/provider-aws/lib/vpc/index.js';
 import { VpcSecurityGroupEgressRule } from '@cdktf/provider-aws/lib/vpc-security-group-egress-rule/index.js';
 import { VpcSecurityGroupIngressRule } from '@cdktf/provider-aws/lib/vpc-security-group-ingress-rule/index.js';
 import { Construct } from 'constructs';
-import type { Environment } from '../environments.ts';
-import { nameOf } from './names.ts';
+import { nameOf } from '../environments/names.ts';
+import type { Environment } from '../environments/types.ts';
 
 export interface SecurityGroupsProps {
   readonly environment: Environment;

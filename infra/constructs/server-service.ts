@@ -3,9 +3,9 @@ import { EcsService } from '@cdktf/provider-aws/lib/ecs-service/index.js';
 import { EcsTaskDefinition } from '@cdktf/provider-aws/lib/ecs-task-definition/index.js';
 import type { LbListener } from '@cdktf/provider-aws/lib/lb-listener/index.js';
 import { Construct } from 'constructs';
-import type { Environment } from '../environments.ts';
-import type { ContainerDefinition } from '../task/containers.ts';
-import { nameOf, SERVER_SERVICE } from './names.ts';
+import { nameOf, SERVER_SERVICE } from '../environments/names.ts';
+import type { Environment } from '../environments/types.ts';
+import type { ContainerDefinition } from '../plan/task/containers.ts';
 import { PORTS } from './security-groups.ts';
 
 export interface ServerServiceProps {

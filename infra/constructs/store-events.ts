@@ -1,8 +1,8 @@
 /** Events of the database that no metric shows: failovers, restarts, storage that is full, a certificate that runs out. */
 import { DbEventSubscription } from '@cdktf/provider-aws/lib/db-event-subscription/index.js';
 import { Construct } from 'constructs';
-import type { Environment } from '../environments.ts';
-import { nameOf } from './names.ts';
+import { nameOf } from '../environments/names.ts';
+import type { Environment } from '../environments/types.ts';
 
 export interface StoreEventsProps {
   readonly environment: Environment;

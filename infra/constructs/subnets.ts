@@ -10,9 +10,9 @@ import { Subnet } from '@cdktf/provider-aws/lib/subnet/index.js';
 import type { Vpc } from '@cdktf/provider-aws/lib/vpc/index.js';
 import { Fn } from 'cdktf';
 import { Construct } from 'constructs';
-import type { Environment } from '../environments.ts';
-import { subnetCidr, TIERS, type Tier } from './address-plan.ts';
-import { nameOf } from './names.ts';
+import { nameOf } from '../environments/names.ts';
+import type { Environment } from '../environments/types.ts';
+import { subnetCidr, TIERS, type Tier } from '../plan/address-plan.ts';
 
 export interface SubnetsProps {
   readonly environment: Environment;

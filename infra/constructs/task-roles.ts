@@ -8,7 +8,7 @@ import {
   type DataAwsIamPolicyDocumentStatement,
 } from '@cdktf/provider-aws/lib/data-aws-iam-policy-document/index.js';
 import { Construct } from 'constructs';
-import type { Environment } from '../environments.ts';
+import type { Environment } from '../environments/types.ts';
 import { ServiceRole } from './service-role.ts';
 
 export interface ExecutionRoleProps {

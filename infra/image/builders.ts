@@ -1,7 +1,7 @@
 /** The programs that can build an image, behind one face. Starts nothing by itself. */
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { findProgram } from '../local/programs.ts';
+import { findProgram } from '../host/programs.ts';
 
 export const BUILDERS = ['docker', 'podman', 'buildah'] as const;
 export type Builder = (typeof BUILDERS)[number];

@@ -5,7 +5,7 @@
 import { execFileSync } from 'node:child_process';
 import { copyFileSync, existsSync, mkdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { removeTemporary, temporaryDirectory } from '../local/guard.ts';
+import { removeTemporary, temporaryDirectory } from '../host/reaper.ts';
 import { type BuildahStorage, buildahStorage } from './builders.ts';
 
 export const NODE_VERSION = '24.21.0';

@@ -2,11 +2,11 @@
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { Command } from 'commander';
-import { removeTemporary, temporaryDirectory } from '../local/guard.ts';
+import { ROOT } from '../host/paths.ts';
+import { removeTemporary, temporaryDirectory } from '../host/reaper.ts';
 import { BUILDERS, type Builder, buildahStorage, buildCommand, findBuilder, run } from './builders.ts';
 import { debianBase, importBase, NODE_VERSION } from './debian-base.ts';
 
-const ROOT = join(import.meta.dirname, '..', '..');
 const LOCAL_BASE = 'localhost/holdfast-base';
 
 interface Options {

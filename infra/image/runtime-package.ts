@@ -7,11 +7,10 @@ import { isBuiltin } from 'node:module';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { build } from 'esbuild';
+import { ROOT } from '../host/paths.ts';
 
 /** What can be started in the image: a node, and a probe. */
 export const IMAGE_PROGRAMS = ['server/main.ts', 'server/probe/main.ts'] as const;
-
-const ROOT = join(import.meta.dirname, '..', '..');
 
 /** Names of the packages that these sources import at run time, sorted. Paths are relative to the repository. */
 export async function importedPackages(entryPoints: readonly string[]): Promise<string[]> {

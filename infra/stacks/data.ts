@@ -8,7 +8,7 @@ import { MetricsStore } from '../constructs/metrics-store.ts';
 import { Postgres } from '../constructs/postgres.ts';
 import { Redis } from '../constructs/redis.ts';
 import { Registry } from '../constructs/registry.ts';
-import type { Environment } from '../environments.ts';
+import type { Environment } from '../environments/types.ts';
 import { EnvironmentStack } from './environment-stack.ts';
 import type { NetworkStack } from './network.ts';
 

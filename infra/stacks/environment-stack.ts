@@ -2,9 +2,9 @@
 import { AwsProvider } from '@cdktf/provider-aws/lib/provider/index.js';
 import { Aspects, S3Backend, TerraformOutput, TerraformStack } from 'cdktf';
 import type { Construct } from 'constructs';
-import { KeepWhatLasts } from '../aspects/keep-what-lasts.ts';
-import { nameOf } from '../constructs/names.ts';
-import type { Environment } from '../environments.ts';
+import { KeepWhatLasts } from '../aspects/prevent-destroy.ts';
+import { nameOf } from '../environments/names.ts';
+import type { Environment } from '../environments/types.ts';
 
 export type StackName = 'network' | 'data' | 'service' | 'observability';
 

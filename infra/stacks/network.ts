@@ -4,10 +4,10 @@ import type { Construct } from 'constructs';
 import { EncryptionKey } from '../constructs/encryption-key.ts';
 import { Endpoints } from '../constructs/endpoints.ts';
 import { FlowLogs } from '../constructs/flow-logs.ts';
-import { nameOf } from '../constructs/names.ts';
 import { SecurityGroups } from '../constructs/security-groups.ts';
 import { Subnets } from '../constructs/subnets.ts';
-import type { Environment } from '../environments.ts';
+import { nameOf } from '../environments/names.ts';
+import type { Environment } from '../environments/types.ts';
 import { EnvironmentStack } from './environment-stack.ts';
 
 export class NetworkStack extends EnvironmentStack {

@@ -5,7 +5,7 @@
 import { createHistogram, type RecordableHistogram } from 'node:perf_hooks';
 import type { Json, Message, Position, Subscribed } from '../protocol/messages.ts';
 import { type AuditedPage, ChannelAudit } from './channel-audit.ts';
-import { type Counts, Journal, noCounts } from './journal.ts';
+import { type Counts, Journal, noCounts } from './receiver-ledger.ts';
 
 /** Reads the messages after an offset, oldest first. Rejects when the history cannot be read now. */
 export type HistorySource = (channel: string, after: number) => Promise<AuditedPage>;

@@ -7,7 +7,7 @@ import type { ErrorPush, Message, Position, Presence, Subscribed, Typing, Unsubs
 import type { Backoff } from './backoff.ts';
 import { guarded } from './emitter.ts';
 import { fromWire, type HoldfastError } from './errors.ts';
-import { Roster } from './roster.ts';
+import { Roster } from './presence-state.ts';
 import { type Next, SubscriptionMachine } from './subscription.ts';
 import type { Subscription, SubscriptionHandlers, SubscriptionStats } from './types.ts';
 import { TypingDebounce } from './typing.ts';

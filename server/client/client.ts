@@ -9,8 +9,8 @@ import { type ChannelHost, ChannelSubscription } from './channel.ts';
 import { encode } from './connection.ts';
 import { Emitter } from './emitter.ts';
 import { fromWire, HoldfastError } from './errors.ts';
-import { Publisher } from './publisher.ts';
-import { Session } from './session.ts';
+import { Publisher } from './publish-queue.ts';
+import { Session } from './reconnector.ts';
 import { TokenSource } from './tokens.ts';
 import type {
   ClientEvents,

@@ -2,7 +2,7 @@
  * Pace of new connections. Whoever comes too early is told when to come again: each a slot of its own, one after the
  * other, because a herd that is told the same time comes back as the same herd.
  */
-import { TokenBucket } from '../publish/token-bucket.ts';
+import { TokenBucket } from '../limits/token-bucket.ts';
 
 /** Longest time that anybody is sent away for, milliseconds: longer than this a client had better try another node. */
 const AWAY_MAX_MS = 30_000;

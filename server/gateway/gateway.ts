@@ -6,11 +6,11 @@ import type { Principal } from '../auth/authenticator.ts';
 import { AppError, toAppError } from '../errors.ts';
 import { SUBPROTOCOL } from '../protocol/messages.ts';
 import { CLOSE_LABELS } from '../telemetry/catalogue.ts';
+import { answerRefusal, type Credential, Door } from './admission.ts';
 import { Connection } from './connection.ts';
 import { type DrainProgress, drain } from './drain.ts';
 import { Heartbeat } from './heartbeat.ts';
 import { Session, type SessionContext } from './session.ts';
-import { answerRefusal, type Credential, Door } from './upgrade.ts';
 
 export interface GatewayOptions {
   readonly session: SessionContext;

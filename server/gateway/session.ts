@@ -9,11 +9,11 @@ import {
 import { AppError, errorBody, toAppError } from '../errors.ts';
 import type { Hub } from '../hub/hub.ts';
 import type { SubscribeRequest, SubscriptionHandle } from '../hub/types.ts';
+import { TokenBucket } from '../limits/token-bucket.ts';
+import type { UserLimits } from '../limits/user-limits.ts';
 import { parseCommand } from '../protocol/codec.ts';
 import type { Command, CommandOf, CommandType } from '../protocol/commands.ts';
 import type { Publisher } from '../publish/publisher.ts';
-import { TokenBucket } from '../publish/token-bucket.ts';
-import type { UserLimits } from '../publish/user-limits.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import type { Connection } from './connection.ts';
 

@@ -2,12 +2,12 @@
 import type { Metrics } from '../telemetry/metrics.ts';
 import { recordCommit, traceIdOf } from '../telemetry/tracing.ts';
 import { appendBatch } from './append.ts';
+import { Outage } from './circuit-breaker.ts';
 import { Lane } from './lane.ts';
-import { Outage } from './outage.ts';
+import { ensurePartitions, startUpkeep, type Upkeep } from './maintenance.ts';
 import { Database, historyAway, historyError, isOutage, type PostgresLogin } from './pool.ts';
 import { probeWritable, readPage, readTops, readTopsSince } from './read.ts';
 import type { Appended, Committed, History, NewMessage, Page, PageQuery, RecentTops, Tops } from './types.ts';
-import { ensurePartitions, startUpkeep, type Upkeep } from './upkeep.ts';
 
 export interface HistoryOptions {
   readonly login: PostgresLogin;

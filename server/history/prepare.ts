@@ -1,8 +1,8 @@
 /** What a node does with Postgres before it serves: wait until it answers, migrate, make partitions. */
 import { setTimeout as sleep } from 'node:timers/promises';
+import { ensurePartitions } from './maintenance.ts';
 import { migrate } from './migrate.ts';
 import { createPool, historyError, isRefusedLogin, type Pool, type PostgresLogin } from './pool.ts';
-import { ensurePartitions } from './upkeep.ts';
 
 export interface PrepareOptions {
   readonly login: PostgresLogin;

@@ -2,10 +2,10 @@
 import type { Metrics } from '../telemetry/metrics.ts';
 import type { Clock } from './clock.ts';
 import { nextStep } from './cursor.ts';
-import { type Feed, retryDelay } from './feed.ts';
 import type { Pages } from './pages.ts';
 import { type Segment, toPieces } from './segment.ts';
 import type { Subscription } from './subscription.ts';
+import { type Feed, retryDelay } from './tail-follower.ts';
 
 export interface CatchUpOptions {
   readonly channel: string;

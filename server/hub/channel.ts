@@ -6,10 +6,10 @@ import type { Batch } from '../backplane/types.ts';
 import type { RecoveryFailure } from '../protocol/messages.ts';
 import { recordFanout } from '../telemetry/tracing.ts';
 import { CatchUp } from './catch-up.ts';
-import { Feed, type FeedContext } from './feed.ts';
-import { findPlacement, type Placement } from './placement.ts';
+import { findPlacement, type Placement } from './recovery-start.ts';
 import { type Piece, type Segment, toPieces } from './segment.ts';
 import { Subscription } from './subscription.ts';
+import { Feed, type FeedContext } from './tail-follower.ts';
 import type { Sink, SubscribeRequest } from './types.ts';
 
 /** What a channel shares with all others of the hub. */

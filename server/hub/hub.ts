@@ -8,9 +8,9 @@ import type { Metrics } from '../telemetry/metrics.ts';
 import { Channel, type ChannelContext } from './channel.ts';
 import { type Clock, SYSTEM_CLOCK } from './clock.ts';
 import { Flusher } from './flusher.ts';
+import { TopsCheck } from './history-poll.ts';
 import { Pages } from './pages.ts';
 import { PresenceHub } from './presence.ts';
-import { TopsCheck } from './tops-check.ts';
 import { TopsLoader } from './tops-loader.ts';
 import type { PresenceListener, Sink, SubscribeRequest, SubscriptionHandle } from './types.ts';
 

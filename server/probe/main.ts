@@ -4,8 +4,8 @@
  */
 import { hostname } from 'node:os';
 import { Command } from 'commander';
+import { ConfigError } from '../env.ts';
 import { createLogger } from '../logger.ts';
-import { ConfigError } from '../settings.ts';
 import { PROBE_METRICS, PROBE_PHASES } from '../telemetry/catalogue.ts';
 import { startTelemetry } from '../telemetry/start.ts';
 import { VERSION } from '../version.ts';

@@ -1,6 +1,6 @@
 /** The settings of a probe, in one table. */
 import { str } from 'envalid';
-import { integer, milliseconds, port, readSettings, secret, serverUrl } from '../settings.ts';
+import { integer, milliseconds, port, readSettings, secret, serverUrl } from '../env.ts';
 
 /** The table. `desc` is the documentation that `npm run docs` prints into server/README.md. */
 export const PROBE_SETTINGS = {

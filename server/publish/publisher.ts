@@ -1,9 +1,9 @@
 /** Publishing, the same for WebSocket and HTTP: rate of the user, JSON text of the data, append, metrics, span. Permission is the caller's. */
 import { AppError } from '../errors.ts';
 import type { Appended, HistoryWriter } from '../history/types.ts';
+import type { UserLimits } from '../limits/user-limits.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import { startPublish } from '../telemetry/tracing.ts';
-import type { UserLimits } from './user-limits.ts';
 
 export interface PublishRequest {
   readonly channel: string;

@@ -4,13 +4,13 @@ import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
+import { ROOT } from '../../infra/host/paths.ts';
 import { SETTINGS } from '../../server/config.ts';
-import { renderDocs } from '../../server/docs.ts';
 import { CLOSE_CODES, ERROR_CODES } from '../../server/protocol/codes.ts';
 import { COMMANDS } from '../../server/protocol/schemas.ts';
 import { METRICS } from '../../server/telemetry/catalogue.ts';
+import { renderDocs } from '../../server/tools/docs.ts';
 
-const ROOT = join(import.meta.dirname, '..', '..');
 const read = (path: string) => readFile(join(ROOT, path), 'utf8');
 const tracked = () =>
   execFileSync('git', ['ls-files', '-co', '--exclude-standard'], { cwd: ROOT, encoding: 'utf8' }).trim().split('\n');

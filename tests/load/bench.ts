@@ -1,7 +1,7 @@
 /** `npm run bench -- <name>`: starts what the benchmark needs on this machine, measures, reports, stops. Exit code 1: a target was missed. */
 import { Command, InvalidArgumentError } from 'commander';
-import { type Cluster, startCluster } from '../../infra/local/cluster.ts';
-import { build } from '../../server/build.ts';
+import { type Cluster, startCluster } from '../../infra/local/servers/cluster.ts';
+import { build } from '../../server/tools/build.ts';
 import { measureDurability } from './durability.ts';
 import { measureLatency } from './latency.ts';
 import { measurePublish } from './publish.ts';

@@ -2,7 +2,7 @@
  * Scenario B: messages while Redis goes away and comes back. Counts what the history holds, and what every subscriber on
  * both nodes has got, at the moments that matter.
  */
-import type { Cluster } from '../../infra/local/cluster.ts';
+import type { Cluster } from '../../infra/local/servers/cluster.ts';
 import { Auditor, type AuditReport } from '../../server/audit/auditor.ts';
 import { httpHistory } from '../../server/audit/http-history.ts';
 import { metric } from '../support/api.ts';

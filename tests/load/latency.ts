@@ -1,6 +1,6 @@
 /** D3: quiet system, two nodes: from the publish on one node to the message at a subscriber of the other, commit included. */
 import { build } from 'hdr-histogram-js';
-import type { Cluster } from '../../infra/local/cluster.ts';
+import type { Cluster } from '../../infra/local/servers/cluster.ts';
 import type { Message } from '../../server/protocol/messages.ts';
 import { progress, type Row } from './report.ts';
 import { openSession } from './session.ts';

@@ -4,7 +4,7 @@
  */
 import autocannon from 'autocannon';
 import { build, type Histogram } from 'hdr-histogram-js';
-import type { Cluster } from '../../infra/local/cluster.ts';
+import type { Cluster } from '../../infra/local/servers/cluster.ts';
 import { progress, type Row } from './report.ts';
 import { type LoadSession, openSession } from './session.ts';
 

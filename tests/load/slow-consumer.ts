@@ -3,7 +3,7 @@
  * the others' latency and to the node's memory, as ratios of the same run; and that it has everything in the end.
  */
 import { build, type Histogram } from 'hdr-histogram-js';
-import type { Cluster } from '../../infra/local/cluster.ts';
+import type { Cluster } from '../../infra/local/servers/cluster.ts';
 import { Auditor } from '../../server/audit/auditor.ts';
 import { httpHistory } from '../../server/audit/http-history.ts';
 import { metric } from '../support/api.ts';

@@ -1,7 +1,7 @@
 /** `npm run soak`: random faults against a real cluster under load for some minutes. Exit code 1: something was lost. */
 import Table from 'cli-table3';
 import { Command, InvalidArgumentError } from 'commander';
-import { build } from '../../server/build.ts';
+import { build } from '../../server/tools/build.ts';
 import { progress } from './report.ts';
 import { runSoak, type SoakResult } from './soak-run.ts';
 

@@ -3,7 +3,7 @@
  * nobody gets; then everybody comes back at once with a position. Time until all have caught up, and reads of Postgres.
  */
 import { WebSocket } from 'ws';
-import type { Cluster } from '../../infra/local/cluster.ts';
+import type { Cluster } from '../../infra/local/servers/cluster.ts';
 import { metric } from '../support/api.ts';
 import { progress, type Row } from './report.ts';
 import { openSession } from './session.ts';

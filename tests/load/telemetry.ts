@@ -6,7 +6,7 @@ import { readFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { metrics as sdk } from '@opentelemetry/sdk-node';
-import type { Cluster } from '../../infra/local/cluster.ts';
+import type { Cluster } from '../../infra/local/servers/cluster.ts';
 import { METRICS } from '../../server/telemetry/catalogue.ts';
 import { createInstruments } from '../../server/telemetry/metrics.ts';
 import { metric } from '../support/api.ts';

@@ -1,9 +1,9 @@
 /** What a backplane may run on, for tests that must pass on each: one Redis, and a Redis Cluster of three primaries. */
 import { join } from 'node:path';
 import { Redis } from 'ioredis';
-import type { Cluster } from '../../infra/local/cluster.ts';
-import { removeTemporary, temporaryDirectory } from '../../infra/local/guard.ts';
-import { RedisServer } from '../../infra/local/redis.ts';
+import { removeTemporary, temporaryDirectory } from '../../infra/host/reaper.ts';
+import type { Cluster } from '../../infra/local/servers/cluster.ts';
+import { RedisServer } from '../../infra/local/servers/redis.ts';
 import { metric } from './api.ts';
 import { startTestCluster, type TestClusterOptions } from './cluster.ts';
 import type { RequirementName } from './programs.ts';

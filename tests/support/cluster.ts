@@ -2,7 +2,7 @@
  * A cluster for one test file: a database of its own on the shared PostgreSQL, a Redis of its own, nodes on free
  * ports.
  */
-import { type Cluster, type ClusterOptions, startCluster } from '../../infra/local/cluster.ts';
+import { type Cluster, type ClusterOptions, startCluster } from '../../infra/local/servers/cluster.ts';
 import { createDatabase } from './database.ts';
 
 export type TestClusterOptions = Partial<ClusterOptions> & {

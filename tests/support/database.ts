@@ -22,7 +22,7 @@ export async function createDatabase(): Promise<TestDatabase> {
   const admin = process.env[ADMIN_URL];
   if (!admin)
     throw new Error(
-      `${ADMIN_URL} is not set: put this test below tests/integration or tests/e2e, for which PostgreSQL is started.`,
+      `${ADMIN_URL} is not set: put this test below tests/integration or tests/deep, for which PostgreSQL is started.`,
     );
   const name = `test_${randomBytes(8).toString('hex')}`;
   await execute(admin, `CREATE DATABASE ${name}`);

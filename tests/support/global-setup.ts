@@ -5,10 +5,10 @@
  */
 import { readdirSync } from 'node:fs';
 import { join, relative } from 'node:path';
-import { temporaryDirectory } from '../../infra/local/guard.ts';
-import { installPackages, whyNotInstallable } from '../../infra/local/packages.ts';
-import { PostgresServer } from '../../infra/local/postgres.ts';
-import { build } from '../../server/build.ts';
+import { installPackages, whyNotInstallable } from '../../infra/host/packages.ts';
+import { temporaryDirectory } from '../../infra/host/reaper.ts';
+import { PostgresServer } from '../../infra/local/servers/postgres.ts';
+import { build } from '../../server/tools/build.ts';
 import { ADMIN_URL } from './database.ts';
 import { findRequirement, flagOf, REQUIREMENTS, type RequirementName } from './programs.ts';
 import { shared } from './shared.ts';

@@ -4,11 +4,10 @@ import { once } from 'node:events';
 import { chmodSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { adjacentFreePorts, freePort } from '../../infra/local/ports.ts';
-import type { LocalState } from '../../infra/local/state.ts';
+import { ROOT } from '../../infra/host/paths.ts';
+import { adjacentFreePorts, freePort } from '../../infra/host/ports.ts';
+import type { LocalState } from '../../infra/local/start/state.ts';
 import { eventually } from './wait.ts';
-
-const ROOT = join(import.meta.dirname, '..', '..');
 
 export interface Launcher {
   readonly child: ChildProcess;
@@ -47,7 +46,7 @@ export async function launcherPlace(): Promise<LauncherPlace> {
   return {
     directory,
     ports: { balancer, nodes: [node, node + 1] },
-    start: (more = {}, args = [], program = 'infra/local/start.ts') =>
+    start: (more = {}, args = [], program = 'infra/local/start/main.ts') =>
       run(directory, { ...env, ...more }, [program, ...args]),
     remove: () => rmSync(directory, { recursive: true, force: true, maxRetries: 5 }),
   };

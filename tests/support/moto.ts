@@ -6,10 +6,10 @@
 import { join } from 'node:path';
 import { describe, test } from '@jest/globals';
 import { AwsClient } from 'aws4fetch';
-import { removeTemporary, temporaryDirectory } from '../../infra/local/guard.ts';
-import { freePort } from '../../infra/local/ports.ts';
-import { ManagedProcess } from '../../infra/local/process.ts';
-import { findProgram } from '../../infra/local/programs.ts';
+import { freePort } from '../../infra/host/ports.ts';
+import { ManagedProcess } from '../../infra/host/process.ts';
+import { findProgram } from '../../infra/host/programs.ts';
+import { removeTemporary, temporaryDirectory } from '../../infra/host/reaper.ts';
 
 const PROGRAM = 'moto_server';
 const START_DEADLINE_MS = 60_000;

@@ -4,7 +4,7 @@
  */
 import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { findProgram } from '../../infra/local/programs.ts';
+import { findProgram } from '../../infra/host/programs.ts';
 
 export interface Requirement {
   /** Names of the program, the first that is found counts. */

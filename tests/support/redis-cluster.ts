@@ -6,9 +6,9 @@ import { execFile } from 'node:child_process';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { Redis } from 'ioredis';
-import { removeTemporary, temporaryDirectory } from '../../infra/local/guard.ts';
-import { freePort } from '../../infra/local/ports.ts';
-import { RedisServer } from '../../infra/local/redis.ts';
+import { freePort } from '../../infra/host/ports.ts';
+import { removeTemporary, temporaryDirectory } from '../../infra/host/reaper.ts';
+import { RedisServer } from '../../infra/local/servers/redis.ts';
 import { eventually } from './wait.ts';
 
 export interface RedisClusterOptions {

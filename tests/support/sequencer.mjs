@@ -4,7 +4,7 @@
  */
 import Sequencer from '@jest/test-sequencer';
 
-const rank = ({ path }) => (path.includes('/tests/infra/deploy') ? 0 : path.includes('/tests/alerts/') ? 2 : 1);
+const rank = ({ path }) => (path.includes('/tests/deep/aws/deploy') ? 0 : path.includes('/tests/drills/') ? 2 : 1);
 
 export default class extends Sequencer {
   sort(tests) {

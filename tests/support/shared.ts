@@ -1,5 +1,5 @@
 /** What global-setup starts and global-teardown stops. The two share no modules, so they meet on `globalThis`. */
-import type { PostgresServer } from '../../infra/local/postgres.ts';
+import type { PostgresServer } from '../../infra/local/servers/postgres.ts';
 
 export interface SharedServers {
   postgres?: PostgresServer;

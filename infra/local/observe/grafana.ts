@@ -3,9 +3,9 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { ALL_BOARDS } from '../../../dashboards/boards/index.ts';
 import { grafanaDashboard } from '../../../dashboards/lib/grafana.ts';
-import { removeTemporary, temporaryDirectory } from '../guard.ts';
-import { ManagedProcess } from '../process.ts';
-import { findProgram } from '../programs.ts';
+import { ManagedProcess } from '../../host/process.ts';
+import { findProgram } from '../../host/programs.ts';
+import { removeTemporary, temporaryDirectory } from '../../host/reaper.ts';
 
 export interface GrafanaOptions {
   readonly program: string;

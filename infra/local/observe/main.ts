@@ -3,9 +3,9 @@
  * load, and the dashboards as a page. Owns the command line, exit codes and the end.
  */
 import { Command, InvalidArgumentError } from 'commander';
-import { launch, recordStopped } from '../launcher.ts';
-import { readSettings, UsageError } from '../settings.ts';
-import { listenForStop } from '../stop-request.ts';
+import { launch, recordStopped } from '../start/launcher.ts';
+import { readSettings, UsageError } from '../start/settings.ts';
+import { listenForStop } from '../start/stop-request.ts';
 import { startObserving } from './observe.ts';
 
 interface Options {

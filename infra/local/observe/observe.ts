@@ -2,15 +2,15 @@
 import { join } from 'node:path';
 import { ruleFile } from '../../../dashboards/lib/rule.ts';
 import { RULE_GROUPS } from '../../../dashboards/rules/index.ts';
-import type { Cluster } from '../cluster.ts';
-import { removeTemporary, temporaryDirectory } from '../guard.ts';
-import { startLightLoad } from '../light-load.ts';
-import { installPackages, whyNotInstallable } from '../packages.ts';
-import { isFree } from '../ports.ts';
-import { ProbeProcess } from '../probe.ts';
-import type { ManagedProcess } from '../process.ts';
-import { findPrometheus, PROMETHEUS_MISSING, PrometheusServer, type ScrapeTarget } from '../prometheus.ts';
+import { installPackages, whyNotInstallable } from '../../host/packages.ts';
+import { isFree } from '../../host/ports.ts';
+import type { ManagedProcess } from '../../host/process.ts';
+import { removeTemporary, temporaryDirectory } from '../../host/reaper.ts';
+import type { Cluster } from '../servers/cluster.ts';
+import { ProbeProcess } from '../servers/probe.ts';
+import { findPrometheus, PROMETHEUS_MISSING, PrometheusServer, type ScrapeTarget } from '../servers/prometheus.ts';
 import { findGrafana, startGrafana } from './grafana.ts';
+import { startLightLoad } from './light-load.ts';
 import { ObservePage } from './page.ts';
 
 export interface ObserveOptions {

@@ -7,7 +7,7 @@ import { ALL_BOARDS } from '../../../dashboards/boards/index.ts';
 import { type Panel, panelsOf } from '../../../dashboards/lib/panel.ts';
 import { withoutVariables } from '../../../dashboards/lib/promql.ts';
 import { ALERTS } from '../../../dashboards/rules/index.ts';
-import type { PrometheusServer } from '../prometheus.ts';
+import type { PrometheusServer } from '../servers/prometheus.ts';
 
 const PUBLIC = join(import.meta.dirname, 'public');
 const RUNBOOKS = join(import.meta.dirname, '..', '..', '..', 'runbooks', 'alerts');

@@ -4,11 +4,11 @@ import { once } from 'node:events';
 import { createWriteStream, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import type { EnvironmentName } from '../../../infra/environments.ts';
-import { removeTemporary, temporaryDirectory } from '../../../infra/local/guard.ts';
+import type { EnvironmentName } from '../../../infra/environments/types.ts';
+import { ROOT } from '../../../infra/host/paths.ts';
+import { removeTemporary, temporaryDirectory } from '../../../infra/host/reaper.ts';
 import type { FakeAws } from './fake-aws.ts';
 
-const ROOT = join(import.meta.dirname, '..', '..', '..');
 export const STACKS = ['network', 'data', 'service', 'observability'] as const;
 
 export interface CommandResult {

@@ -5,9 +5,9 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
-import { removeTemporary, temporaryDirectory } from '../../../infra/local/guard.ts';
-import { freePort } from '../../../infra/local/ports.ts';
-import { ManagedProcess } from '../../../infra/local/process.ts';
+import { freePort } from '../../../infra/host/ports.ts';
+import { ManagedProcess } from '../../../infra/host/process.ts';
+import { removeTemporary, temporaryDirectory } from '../../../infra/host/reaper.ts';
 
 const REGION = 'us-east-1';
 const START_DEADLINE_MS = 60_000;

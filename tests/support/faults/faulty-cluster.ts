@@ -3,12 +3,12 @@
  * to them can be made to happen. Servers, nodes and proxies are real; this only puts them together.
  */
 import { join } from 'node:path';
-import type { Cluster, ClusterOptions } from '../../../infra/local/cluster.ts';
-import { startCluster } from '../../../infra/local/cluster.ts';
-import { removeTemporary, temporaryDirectory } from '../../../infra/local/guard.ts';
-import type { HoldfastNode } from '../../../infra/local/node.ts';
-import { PostgresServer } from '../../../infra/local/postgres.ts';
-import { RedisServer } from '../../../infra/local/redis.ts';
+import { removeTemporary, temporaryDirectory } from '../../../infra/host/reaper.ts';
+import type { Cluster, ClusterOptions } from '../../../infra/local/servers/cluster.ts';
+import { startCluster } from '../../../infra/local/servers/cluster.ts';
+import type { HoldfastNode } from '../../../infra/local/servers/node.ts';
+import { PostgresServer } from '../../../infra/local/servers/postgres.ts';
+import { RedisServer } from '../../../infra/local/servers/redis.ts';
 import { createDatabase } from '../database.ts';
 import { TcpProxy } from './tcp-proxy.ts';
 

@@ -5,12 +5,12 @@
  */
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
-import { HoldfastNode } from '../../../infra/local/node.ts';
-import { freePorts } from '../../../infra/local/ports.ts';
-import { signToken } from '../../../infra/local/sign-token.ts';
+import { freePorts } from '../../../infra/host/ports.ts';
+import { HoldfastNode } from '../../../infra/local/servers/node.ts';
+import { signToken } from '../../../infra/local/token/sign-token.ts';
 import { createDatabase } from '../database.ts';
-import { Gate, unixDoor } from './doors.ts';
 import { type Host, Network } from './network.ts';
+import { Gate, unixDoor } from './port-forward.ts';
 
 export interface ClientHost {
   readonly host: Host;

@@ -7,9 +7,9 @@ import { execFile, spawnSync } from 'node:child_process';
 import { readlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { removeTemporary, temporaryDirectory } from '../../../infra/local/guard.ts';
-import { ManagedProcess, type ProcessSpec } from '../../../infra/local/process.ts';
-import { findProgram } from '../../../infra/local/programs.ts';
+import { ManagedProcess, type ProcessSpec } from '../../../infra/host/process.ts';
+import { findProgram } from '../../../infra/host/programs.ts';
+import { removeTemporary, temporaryDirectory } from '../../../infra/host/reaper.ts';
 
 const START_DEADLINE_MS = 20_000;
 const run = promisify(execFile);

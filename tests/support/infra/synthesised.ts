@@ -2,8 +2,8 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createApp } from '../../../infra/app.ts';
-import type { Environment } from '../../../infra/environments.ts';
-import { removeTemporary, temporaryDirectory } from '../../../infra/local/guard.ts';
+import type { Environment } from '../../../infra/environments/types.ts';
+import { removeTemporary, temporaryDirectory } from '../../../infra/host/reaper.ts';
 
 /** Terraform's JSON below a resource: snake case, blocks as objects or lists. */
 export type Config = Readonly<Record<string, unknown>>;

@@ -1,0 +1,146 @@
+/**
+ * The steps of `npm start`, from an empty machine to a running Holdfast. Owns their order and what is done where
+ * something is missing. Prints through `say`; never exits the process.
+ */
+import { join } from 'node:path';
+import { build } from '../../../server/tools/build.ts';
+import { installPackages, whyNotInstallable } from '../../host/packages.ts';
+import { isFree } from '../../host/ports.ts';
+import { identify } from '../../host/process-identity.ts';
+import { observeGuarded } from '../../host/reaper.ts';
+import { reachableDirectory, unprivilegedUser } from '../../host/unprivileged.ts';
+import { type Cluster, type ClusterPorts, startCluster } from '../servers/cluster.ts';
+import { findNginx, NGINX_MISSING } from '../servers/nginx.ts';
+import { findRedis, REDIS_MISSING } from '../servers/redis.ts';
+import { endLeftovers, runningLauncher } from './orphans.ts';
+import { report } from './report.ts';
+import type { Settings } from './settings.ts';
+import { type LocalState, newSecret, readState, stateDirectory, writeState } from './state.ts';
+
+const INSTALL_TIMEOUT_MS = 180_000;
+const DEMO_TOKEN_SECONDS = 12 * 3600;
+
+type Say = (line: string) => void;
+
+/**
+ * Starts everything and says what runs where.
+ * @throws Error, worded for the person at the terminal, after undoing what had been started
+ */
+export async function launch(settings: Settings, signal: AbortSignal, say: Say): Promise<Cluster> {
+  const directory = stateDirectory();
+  const state = await takeOver(directory, settings, say);
+  const notes = await installMissing(settings, signal, say);
+  const redis = settings.redisUrl !== '' || findRedis() !== undefined;
+  const nginx = findNginx() !== undefined;
+  await checkPorts(settings.ports, nginx);
+  await build();
+  signal.throwIfAborted();
+  const logDirectory = join(directory, 'logs');
+  const cluster = await startCluster({
+    nodes: settings.ports.nodes.length,
+    redis,
+    nginx,
+    databaseUrl: settings.databaseUrl || undefined,
+    redisUrl: settings.redisUrl || undefined,
+    env: { ...settings.env, ...allowedOrigins(settings, nginx) },
+    secret: settings.foreignTokens ? null : state.secret,
+    ports: settings.ports,
+    logDirectory,
+    signal,
+    ...(state.postgresDirectory === undefined ? {} : { postgresDirectory: state.postgresDirectory }),
+  });
+  const tokens = settings.foreignTokens ? undefined : await demoTokens(cluster);
+  say(report({ cluster, tokens, redisUrl: settings.redisUrl, logDirectory, notes }));
+  return cluster;
+}
+
+/** The two panes of the demo page are two users, so that typing and presence show both. */
+async function demoTokens(cluster: Cluster): Promise<readonly [string, string]> {
+  const token = (user: string) => cluster.token({ user, ttlSeconds: DEMO_TOKEN_SECONDS });
+  return [await token('ada'), await token('ben')];
+}
+
+/** After an orderly stop: nothing runs, the secret and the data stay. */
+export function recordStopped(): void {
+  const { launcher: _, ...state } = readState() ?? { secret: newSecret(), processes: [] };
+  writeState({ ...state, processes: [] });
+}
+
+/**
+ * Makes this process the launcher of the state directory, ending what a killed one left. Records all that starts from
+ * here on.
+ */
+async function takeOver(directory: string, settings: Settings, say: Say): Promise<LocalState> {
+  const previous = readState(directory);
+  const running = runningLauncher(previous);
+  if (running !== undefined)
+    throw new Error(`Holdfast already runs from ${directory} (pid ${running}). Stop that one first: kill ${running}`);
+  const ended = await endLeftovers(previous);
+  if (ended.length > 0) say(`Ended what an earlier start had left running: ${ended.join(', ')}.`);
+  const state: LocalState = {
+    secret: settings.secret || previous?.secret || newSecret(),
+    launcher: identify(process.pid),
+    processes: [],
+    ...(settings.databaseUrl === ''
+      ? { postgresDirectory: reachableDirectory(unprivilegedUser(), join(directory, 'postgres')) }
+      : {}),
+  };
+  writeState(state, directory);
+  observeGuarded((processes) =>
+    writeState({ ...state, processes: processes.map(({ pid, name }) => ({ ...identify(pid), name })) }, directory),
+  );
+  return state;
+}
+
+/**
+ * Installs redis-server and nginx where it can, and returns what the person should know about what is still missing.
+ */
+async function installMissing(settings: Settings, signal: AbortSignal, say: Say): Promise<string[]> {
+  const missing = () => [
+    ...(settings.redisUrl === '' && findRedis() === undefined ? ['redis-server'] : []),
+    ...(findNginx() === undefined ? ['nginx'] : []),
+  ];
+  const wanted = missing();
+  if (wanted.length === 0) return [];
+  let why = whyNotInstallable();
+  if (why === undefined) {
+    say(`Installing ${wanted.join(' and ')} with apt-get, once …`);
+    why = await installPackages(wanted, INSTALL_TIMEOUT_MS, signal);
+    signal.throwIfAborted();
+  }
+  return missing().map((name) => explainMissing(name, why ?? 'apt-get did not bring it'));
+}
+
+function explainMissing(name: string, why: string): string {
+  if (name === 'nginx') return `No balancer: ${NGINX_MISSING}, and ${why}. Use the addresses of the nodes directly.`;
+  return (
+    `Degraded, without Redis: ${REDIS_MISSING}, and ${why}. Messages between nodes arrive some 200 ms later, ` +
+    'presence and typing stay on their node. Set REDIS_URL or install redis-server.'
+  );
+}
+
+/** Without a balancer the demo page comes from one node and talks to another, whose own host it then is not. */
+function allowedOrigins(settings: Settings, nginx: boolean): Record<string, string> {
+  if (nginx) return {};
+  const own = settings.ports.nodes.flatMap((port) => [`http://127.0.0.1:${port}`, `http://localhost:${port}`]);
+  return { ALLOWED_ORIGINS: [settings.env.ALLOWED_ORIGINS ?? '', ...own].filter(Boolean).join(',') };
+}
+
+/** @throws Error naming the port and the setting that changes it */
+async function checkPorts(ports: ClusterPorts, nginx: boolean): Promise<void> {
+  const wanted = [
+    ...(nginx ? [{ port: ports.balancer, what: 'the balancer', setting: 'PORT' }] : []),
+    ...ports.nodes.map((port, index) => ({ port, what: `node-${index + 1}`, setting: 'NODE_PORT' })),
+    ...ports.metrics.map((port, index) => ({
+      port,
+      what: `the metrics of node-${index + 1}`,
+      setting: 'METRICS_PORT',
+    })),
+  ];
+  for (const { port, what, setting } of wanted) {
+    if (await isFree(port)) continue;
+    throw new Error(
+      `Port ${port}, for ${what}, is taken by another process. Choose another: ${setting}=${port + 1000} npm start`,
+    );
+  }
+}

@@ -1,0 +1,60 @@
+/** `npm start`: a whole Holdfast in the foreground. Owns exit codes and the end; the steps are in `launcher.ts`. */
+
+import { describeExit, indent, type ManagedProcess } from '../../host/process.ts';
+import type { Cluster } from '../servers/cluster.ts';
+import { launch, recordStopped } from './launcher.ts';
+import { readSettings, UsageError } from './settings.ts';
+import { listenForStop, type StopRequest } from './stop-request.ts';
+
+/** Resolves with the exit code. */
+async function main(): Promise<number> {
+  const settings = readSettings(process.argv.slice(2));
+  const stop = listenForStop();
+  const started = performance.now();
+  let cluster: Cluster;
+  try {
+    cluster = await launch(settings, stop.signal, (line) => console.log(line));
+  } catch (error) {
+    if (!stop.signal.aborted) throw error;
+    console.log('Stopped before it had started.');
+    recordStopped();
+    return 0;
+  }
+  console.log(`\n  (ready in ${((performance.now() - started) / 1000).toFixed(1)} s)`);
+  const code = await run(cluster, stop);
+  await cluster.stop();
+  recordStopped();
+  console.log('Stopped.');
+  return code;
+}
+
+/** Waits for the stop, or for a part to end by itself. */
+async function run(cluster: Cluster, stop: StopRequest): Promise<number> {
+  const died = cluster.processes.map((process) => process.exited.then(() => process));
+  const end = await Promise.race([stop.wanted, ...died]);
+  if (typeof end === 'string') {
+    console.log(`\nStopping (${end}) …`);
+    return 0;
+  }
+  console.error(explainDeath(end));
+  return 1;
+}
+
+function explainDeath(process: ManagedProcess): string {
+  const how = process.exit ? describeExit(process.exit) : 'unknown';
+  const what = `${process.name} ended unexpectedly (${how}); stopping the rest.`;
+  return `\n${what} Its log, ${process.logFile}, ends with:\n${indent(process.tail(15))}`;
+}
+
+// A closed terminal must not turn the orderly stop into a crash.
+for (const stream of [process.stdout, process.stderr]) stream.on('error', () => undefined);
+
+try {
+  process.exitCode = await main();
+} catch (error) {
+  const message = error instanceof Error ? error.message : String(error);
+  if (message !== '') console.error(message);
+  process.exitCode = error instanceof UsageError ? error.exitCode : 1;
+}
+// Whatever might still hold the event loop has no say any more; the exit hook ends what is left.
+process.exit();

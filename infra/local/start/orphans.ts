@@ -1,0 +1,47 @@
+/**
+ * Ends what an earlier launcher left running because it was killed. Goes by recorded identities (pid and start time)
+ * and by the lock file of our own data directory; never by a name, and never ends a process whose identity is in
+ * doubt.
+ */
+
+import { commandLine, identify, isRunning, type ProcessIdentity } from '../../host/process-identity.ts';
+import { killTree } from '../../host/reaper.ts';
+import { postmasterPid } from '../servers/postgres-data.ts';
+import type { LocalState } from './state.ts';
+
+const GRACE_MS = 5_000;
+
+/** The pid of a launcher that still runs on this state, if there is one. */
+export function runningLauncher(state: LocalState | undefined): number | undefined {
+  const launcher = state?.launcher;
+  return launcher && launcher.pid !== process.pid && isRunning(launcher) ? launcher.pid : undefined;
+}
+
+/** Ends them and returns their names. */
+export async function endLeftovers(state: LocalState | undefined): Promise<string[]> {
+  const found = (state?.processes ?? []).filter(isRunning);
+  const postmaster = await orphanedPostmaster(state?.postgresDirectory);
+  if (postmaster && !found.some(({ pid }) => pid === postmaster.pid)) found.push({ ...postmaster, name: 'postgres' });
+  // SIGINT is a fast shutdown for Postgres and an ordinary end for the others.
+  for (const { pid } of found) killTree(pid, 'SIGCONT');
+  for (const { pid } of found) signal(pid, 'SIGINT');
+  const deadline = performance.now() + GRACE_MS;
+  while (found.some(isRunning) && performance.now() < deadline) await new Promise((resolve) => setTimeout(resolve, 50));
+  for (const process of found) if (isRunning(process)) killTree(process.pid, 'SIGKILL');
+  return found.map(({ name }) => name);
+}
+
+async function orphanedPostmaster(directory: string | undefined): Promise<ProcessIdentity | undefined> {
+  const pid = directory === undefined ? undefined : await postmasterPid(directory);
+  return pid !== undefined && directory !== undefined && commandLine(pid).includes(directory)
+    ? identify(pid)
+    : undefined;
+}
+
+function signal(pid: number, name: NodeJS.Signals): void {
+  try {
+    process.kill(pid, name);
+  } catch {
+    // It ended in the meantime.
+  }
+}

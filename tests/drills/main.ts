@@ -1,0 +1,61 @@
+/**
+ * `npm run alerts`: fires every alert by its own fault on a real cluster, and prints how long it took to fire and to
+ * resolve. Exit codes: 0 all did, 1 some did not, 2 wrong usage.
+ */
+import Table from 'cli-table3';
+import { Command } from 'commander';
+import { build } from '../../server/tools/build.ts';
+import { type Drilled, drill } from './drill.ts';
+import { FAULTS } from './faults.ts';
+import { setStage } from './stage.ts';
+
+interface Options {
+  readonly only?: string;
+  readonly json?: boolean;
+}
+
+const options = new Command('npm run alerts --')
+  .description('Fires every alert by its own fault, on a real cluster and a real Prometheus with time compressed.')
+  .option('--only <text>', 'only faults whose alerts or description contain this')
+  .option('--json', 'print the results as JSON')
+  .allowExcessArguments(false)
+  .parse()
+  .opts<Options>();
+
+const chosen = FAULTS.filter(({ fault, alerts }) =>
+  [fault, ...Object.keys(alerts)].some((text) => text.includes(options.only ?? '')),
+);
+if (chosen.length === 0) {
+  console.error(`No fault and no alert contains "${options.only}".`);
+  process.exit(2);
+}
+
+const say = (line: string) => process.stderr.write(`${line}\n`);
+const seconds = (value: number | undefined) => (value === undefined ? 'NEVER' : value.toFixed(1));
+
+await build();
+say('Starting the cluster, its load, a probe, and Prometheus …');
+const stage = await setStage();
+const results: Drilled[] = [];
+try {
+  for (const [i, fault] of chosen.entries()) {
+    say(`${i + 1} of ${chosen.length}: ${fault.fault} …`);
+    for (const one of await drill(stage, fault)) {
+      results.push(one);
+      say(`  ${one.alert} fired after ${seconds(one.toFire)} s, resolved after ${seconds(one.toResolve)} s`);
+    }
+  }
+} finally {
+  await stage.stop();
+}
+if (options.json) console.log(JSON.stringify(results, null, 2));
+else {
+  const table = new Table({
+    head: ['alert', 'fault', 'time / ', 'fires, s', 'resolves, s'],
+    style: { head: [], border: [] },
+  });
+  for (const { alert, fault, factor, toFire, toResolve } of results)
+    table.push([alert, fault, String(factor), seconds(toFire), seconds(toResolve)]);
+  console.log(table.toString());
+}
+process.exitCode = results.every(({ toFire, toResolve }) => toFire !== undefined && toResolve !== undefined) ? 0 : 1;

@@ -1,0 +1,115 @@
+/** The login at ElastiCache is what AWS's own client would have signed, and a connection always uses the latest. */
+import { spawnSync } from 'node:child_process';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
+import type { Redis } from 'ioredis';
+import { removeTemporary, temporaryDirectory } from '../../../infra/host/reaper.ts';
+import { RedisServer } from '../../../infra/local/servers/redis.ts';
+import { CacheLogin, cacheToken } from '../../../server/aws/cache-login.ts';
+import { createRedis } from '../../../server/backplane/redis-connection.ts';
+import { whyNoFakeAws } from '../../support/fake-aws/fake-aws.ts';
+import { eventually } from '../../support/wait.ts';
+
+const KEYS = { accessKeyId: 'AKIDEXAMPLE', secretAccessKey: 'wJalrXUtnFEMI/K7MDENG+bPxRfiCY' };
+const options = (sessionToken?: string) => ({
+  cache: 'holdfast-prod-backplane',
+  user: 'holdfast-prod-server',
+  region: 'eu-west-1',
+  credentials: async () => ({ ...KEYS, ...(sessionToken !== undefined && { sessionToken }) }),
+});
+
+const why = whyNoFakeAws();
+const withBotocore = why === undefined ? test : test.skip;
+
+withBotocore.each([
+  ['fixed keys', ''],
+  ['a role', 'FwoGZXIvYXdzEJr//////////wEaD+/='],
+])(
+  `is the token that AWS’s own client makes, with %s${why === undefined ? '' : ` (skipped: ${why})`}`,
+  async (_what, session) => {
+    const { cache, user, region } = options();
+    const script = join(import.meta.dirname, '..', '..', 'support', 'fake-aws', 'cache_token.py');
+    const args = [script, cache, user, region, KEYS.accessKeyId, KEYS.secretAccessKey, session];
+    const theirs = JSON.parse(spawnSync('python3', args, { encoding: 'utf8' }).stdout);
+    const [, y, m, d, h, min, s] = /^(....)(..)(..)T(..)(..)(..)Z$/.exec(theirs.query['X-Amz-Date']) ?? [];
+    const token = await cacheToken(options(session || undefined), new Date(`${y}-${m}-${d}T${h}:${min}:${s}Z`));
+    const ours = new URL(`http://${token}`);
+    expect({ host: ours.host, query: Object.fromEntries(ours.searchParams) }).toEqual(theirs);
+  },
+);
+
+test('a cache’s name counts in lower case, as AWS stores it', async () => {
+  const token = await cacheToken({ ...options(), cache: 'Holdfast-Prod' });
+  expect(token).toMatch(/^holdfast-prod\/\?Action=connect&User=holdfast-prod-server&/);
+});
+
+test('the first login must be made; later ones may fail, and are made again', async () => {
+  jest.useFakeTimers();
+  try {
+    let fails = true;
+    const errors: unknown[] = [];
+    const credentials = async () => {
+      if (fails) throw new Error('no role');
+      return KEYS;
+    };
+    const start = () => CacheLogin.start({ ...options(), credentials, onError: (error) => errors.push(error) });
+    await expect(start()).rejects.toThrow('no role');
+    fails = false;
+    const login = await start();
+    const first = login.password;
+    fails = true;
+    await jest.advanceTimersByTimeAsync(240_000);
+    expect([login.password, errors.length]).toEqual([first, 1]);
+    fails = false;
+    await jest.advanceTimersByTimeAsync(240_000);
+    // Signing is done by real threads, which fake timers do not wait for.
+    jest.useRealTimers();
+    await eventually(() => expect(login.password).not.toBe(first));
+    // Made anew well before AWS would refuse the one before.
+    expect(2 * 240).toBeLessThan(Number(new URL(`http://${login.password}`).searchParams.get('X-Amz-Expires')));
+    login.stop();
+  } finally {
+    jest.useRealTimers();
+  }
+});
+
+describe('a connection', () => {
+  let logs: string;
+  let server: RedisServer;
+  let redis: Redis;
+  beforeAll(async () => {
+    logs = temporaryDirectory('cache-login');
+    server = await RedisServer.start({ logFile: join(logs, 'redis.log') });
+  });
+  afterAll(async () => {
+    redis?.disconnect();
+    await server?.stop();
+    removeTemporary(logs);
+  });
+
+  test('that broke comes back with the latest password', async () => {
+    const setPassword = (password: string) =>
+      server.command(['ACL', 'SETUSER', 'server', 'on', 'resetpass', `>${password}`, '~*', '&*', '+@all']);
+    let password = 'first';
+    const login = {
+      username: 'server',
+      get password() {
+        return password;
+      },
+    };
+    await setPassword('first');
+    redis = createRedis({ url: server.url, timeoutMs: 5_000, name: 'test', login, onError: () => {} });
+    await redis.connect();
+    expect(await redis.call('ACL', 'WHOAMI')).toBe('server');
+    await setPassword('second');
+    password = 'second';
+    await server.command(['CLIENT', 'KILL', 'USER', 'server']);
+    await eventually(async () => expect(await redis.call('ACL', 'WHOAMI')).toBe('server'));
+    // And not because Redis would take anything.
+    await setPassword('third');
+    await server.command(['CLIENT', 'KILL', 'USER', 'server']);
+    await eventually(async () => await expect(redis.call('ACL', 'WHOAMI')).rejects.toThrow());
+    password = 'third';
+    await eventually(async () => expect(await redis.call('ACL', 'WHOAMI')).toBe('server'));
+  });
+});

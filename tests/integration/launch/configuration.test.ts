@@ -1,0 +1,176 @@
+/** Bad settings and bad starts: one clear line, and an exit code that says which of the two it was. */
+import { execFile } from 'node:child_process';
+import type { AddressInfo } from 'node:net';
+import { createServer, type Server } from 'node:net';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { SERVER_MAIN } from '../../../infra/host/paths.ts';
+import { removeTemporary, temporaryDirectory } from '../../../infra/host/reaper.ts';
+import { RedisServer } from '../../../infra/local/servers/redis.ts';
+import { createDatabase, type TestDatabase } from '../../support/database.ts';
+import { describeWith } from '../../support/requirements.ts';
+import { sleep } from '../../support/wait.ts';
+
+interface Ended {
+  readonly code: number;
+  readonly output: string;
+}
+
+/** Runs a node until it ends by itself; a node that starts well is ended by the time limit. */
+function run(env: Record<string, string>): Promise<Ended> {
+  return new Promise((resolve) => {
+    execFile(
+      process.execPath,
+      [SERVER_MAIN],
+      { env: { PATH: process.env.PATH ?? '', ...env }, timeout: 15_000 },
+      (error, stdout, stderr) => {
+        resolve({ code: typeof error?.code === 'number' ? error.code : error ? -1 : 0, output: stdout + stderr });
+      },
+    );
+  });
+}
+
+describe('starting with bad settings', () => {
+  let database: TestDatabase;
+  let taken: Server;
+  let logs: string;
+
+  beforeAll(async () => {
+    logs = temporaryDirectory('configuration');
+    database = await createDatabase();
+    // It reads and says nothing.
+    taken = createServer((socket) => socket.on('error', () => {}).resume());
+    await new Promise<void>((resolve) => taken.listen(0, '127.0.0.1', resolve));
+  });
+  afterAll(async () => {
+    await new Promise((resolve) => taken.close(resolve));
+    await database.drop();
+    removeTemporary(logs);
+  });
+
+  const good = () => ({
+    DATABASE_URL: database.url,
+    AUTH_JWT_SECRET: 's'.repeat(32),
+    HOST: '127.0.0.1',
+    PORT: '0',
+    METRICS_PORT: '0',
+  });
+
+  test('every wrong setting is named at once, secrets are not repeated, and the exit code is 2', async () => {
+    const ended = await run({
+      DATABASE_URL: 'mysql://root:hunter2@db/holdfast',
+      AUTH_JWT_SECRET: 'tooshortsecret',
+      PORT: '99999',
+      HISTORY_LANES: 'many',
+      LOG_LEVEL: 'loud',
+      TRACE_SAMPLE_RATIO: '2',
+    });
+    expect(ended.code).toBe(2);
+    for (const name of [
+      'DATABASE_URL',
+      'AUTH_JWT_SECRET',
+      'PORT',
+      'HISTORY_LANES',
+      'LOG_LEVEL',
+      'TRACE_SAMPLE_RATIO',
+    ]) {
+      expect(ended.output).toMatch(new RegExp(`^  ${name}[: ]`, 'm'));
+    }
+    expect(ended.output).not.toMatch(/hunter2|tooshortsecret/);
+    expect(ended.output.trim().split('\n')).toHaveLength(7);
+  });
+
+  test('missing settings are named with what they are for', async () => {
+    const ended = await run({});
+    expect(ended.code).toBe(2);
+    expect(ended.output).toMatch(/DATABASE_URL is not set\. PostgreSQL/);
+    const second = await run({ DATABASE_URL: database.url });
+    expect(second.code).toBe(2);
+    expect(second.output).toMatch(/AUTH_JWT_SECRET or AUTH_JWKS_URL must be set/);
+  });
+
+  test('a taken port is named with the setting that changes it', async () => {
+    const port = String((taken.address() as AddressInfo).port);
+    const service = await run({ ...good(), PORT: port });
+    expect(service.code).toBe(1);
+    expect(service.output).toContain(`Port ${port} is taken by another process; choose another with PORT.`);
+    const metrics = await run({ ...good(), METRICS_PORT: port });
+    expect(metrics.code).toBe(1);
+    expect(metrics.output).toContain(`Port ${port} is taken by another process; choose another with METRICS_PORT.`);
+  });
+
+  test('a Postgres that does not answer is waited for, within bounds, and said so', async () => {
+    const ended = await run({
+      ...good(),
+      DATABASE_URL: 'postgres://holdfast:hunter2@127.0.0.1:1/holdfast',
+      START_TIMEOUT_MS: '2000',
+    });
+    expect(ended.code).toBe(1);
+    expect(ended.output).toMatch(/Postgres is not reachable yet/);
+    expect(ended.output).toMatch(/did not answer within 2000 ms \(START_TIMEOUT_MS\)/);
+    expect(ended.output).not.toContain('hunter2');
+  });
+
+  test('a Postgres that takes the connection and says nothing is given up on as well', async () => {
+    const port = String((taken.address() as AddressInfo).port);
+    const ended = await run({
+      ...good(),
+      DATABASE_URL: `postgres://holdfast:hunter2@127.0.0.1:${port}/holdfast`,
+      START_TIMEOUT_MS: '1000',
+    });
+    expect(ended.code).toBe(1);
+    expect(ended.output).toMatch(/did not answer within 1000 ms \(START_TIMEOUT_MS\)/);
+    expect(ended.output).not.toContain('hunter2');
+  });
+
+  test('a Postgres that refuses the database, the user or the password is not waited for, and says which', async () => {
+    const url = new URL(database.url);
+    const changed = (change: Partial<Pick<URL, 'pathname' | 'username' | 'password'>>) =>
+      Object.assign(new URL(url), change).href;
+    const wrong: [string, RegExp][] = [
+      [changed({ pathname: '/nowhere' }), /nowhere/],
+      [changed({ password: 'hunter2' }), new RegExp(`password authentication failed.*${url.username}`)],
+      [changed({ username: 'nobody' }), /password authentication failed.*nobody/],
+    ];
+    for (const [databaseUrl, reason] of wrong) {
+      const begin = performance.now();
+      const ended = await run({ ...good(), DATABASE_URL: databaseUrl });
+      expect([databaseUrl, ended.code]).toEqual([databaseUrl, 1]);
+      expect(ended.output).toMatch(/Postgres refused the connection \(DATABASE_URL\)/);
+      expect(ended.output).toMatch(reason);
+      expect(ended.output).not.toMatch(/hunter2|Postgres is not reachable yet/);
+      expect(ended.output).not.toContain(`:${url.password}@`);
+      // START_TIMEOUT_MS is a minute: it was not waited for.
+      expect(performance.now() - begin).toBeLessThan(12_000);
+    }
+  });
+
+  describeWith('redis')('a Redis of another kind than REDIS_CLUSTER says', () => {
+    const startMember = () =>
+      RedisServer.start({ logFile: join(logs, 'member.log'), args: ['--cluster-enabled', 'yes'] });
+
+    test('is refused at the start, with the setting that mends it', async () => {
+      const one = await RedisServer.start({ logFile: join(logs, 'one.log') });
+      const member = await startMember();
+      const cluster = await run({ ...good(), REDIS_URL: member.url });
+      expect([cluster.code, cluster.output]).toEqual([1, expect.stringContaining('Set REDIS_CLUSTER to true.')]);
+      const single = await run({ ...good(), REDIS_URL: one.url, REDIS_CLUSTER: 'true' });
+      expect([single.code, single.output]).toEqual([
+        1,
+        expect.stringMatching(/REDIS_CLUSTER is true, .* Set it to false/),
+      ]);
+      await Promise.all([one.stop(), member.stop()]);
+    }, 60_000);
+
+    test('that comes up later is not used, and said so', async () => {
+      const member = await startMember();
+      await member.process.stop('SIGTERM', 5_000);
+      const running = run({ ...good(), REDIS_URL: member.url });
+      await sleep(4_000);
+      await member.restart();
+      const { output } = await running;
+      await member.stop();
+      expect(output).toMatch(/"err":\{[^}]*Set REDIS_CLUSTER to true/);
+    }, 60_000);
+  });
+});

@@ -1,0 +1,50 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { afterEach, describe, expect, test } from '@jest/globals';
+import { identify, isRunning } from '../../../../../infra/host/process-identity.ts';
+import { endLeftovers, runningLauncher } from '../../../../../infra/local/start/orphans.ts';
+import { newSecret } from '../../../../../infra/local/start/state.ts';
+
+const children: ChildProcess[] = [];
+afterEach(() => {
+  for (const child of children.splice(0)) child.kill('SIGKILL');
+});
+
+/** A process in a group of its own, as the launcher starts them. */
+function orphan(script = 'sleep 60'): number {
+  const child = spawn('/bin/sh', ['-c', script], { detached: true, stdio: 'ignore' });
+  children.push(child);
+  return child.pid ?? 0;
+}
+
+const secret = newSecret();
+
+describe('what a killed launcher left', () => {
+  test('is ended by its recorded identity', async () => {
+    const left = identify(orphan('exec sleep 60'));
+    expect(await endLeftovers({ secret, processes: [{ ...left, name: 'redis' }] })).toEqual(['redis']);
+    expect(isRunning(left)).toBe(false);
+  });
+
+  test('is ended even when it is paused', async () => {
+    const left = identify(orphan('exec sleep 60'));
+    process.kill(left.pid, 'SIGSTOP');
+    await endLeftovers({ secret, processes: [{ ...left, name: 'node-1' }] });
+    expect(isRunning(left)).toBe(false);
+  });
+
+  test('is left alone when its pid belongs to somebody else by now', async () => {
+    const other = identify(orphan());
+    const recorded = { pid: other.pid, started: other.started.replace(/\d+$/, '1'), name: 'postgres' };
+    expect(
+      await endLeftovers({ secret, processes: [recorded, { pid: other.pid, started: '', name: 'nginx' }] }),
+    ).toEqual([]);
+    expect(isRunning(other)).toBe(true);
+  });
+
+  test('does not count as a launcher unless that is really still there', () => {
+    const launcher = identify(orphan());
+    expect(runningLauncher({ secret, launcher, processes: [] })).toBe(launcher.pid);
+    expect(runningLauncher({ secret, launcher: { ...launcher, started: 'earlier/1' }, processes: [] })).toBeUndefined();
+    expect(runningLauncher(undefined)).toBeUndefined();
+  });
+});

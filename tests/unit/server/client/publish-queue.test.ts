@@ -1,0 +1,193 @@
+/** Publishes: the same key in every try, order, pauses, deadlines, bounds. */
+import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
+import { Backoff } from '../../../../server/client/backoff.ts';
+import type { HoldfastError } from '../../../../server/client/errors.ts';
+import { Publisher } from '../../../../server/client/publish-queue.ts';
+import type { ErrorCode } from '../../../../server/protocol/codes.ts';
+import type { CommandOf } from '../../../../server/protocol/commands.ts';
+
+const channel = 'room:42';
+
+describe('Publisher', () => {
+  let frames: string[] = [];
+  let publisher: Publisher;
+  const commands = () => frames.map((frame) => JSON.parse(frame) as CommandOf<'publish'>);
+  const last = () => commands().at(-1) as CommandOf<'publish'>;
+
+  beforeEach(() => {
+    jest.useFakeTimers();
+    publisher = make();
+  });
+
+  afterEach(() => {
+    jest.useRealTimers();
+  });
+
+  function make(more: { maxQueued?: number; maxInFlight?: number } = {}): Publisher {
+    let ids = 0;
+    let keys = 0;
+    frames = [];
+    return new Publisher({
+      timeoutMs: 30_000,
+      maxQueued: 100,
+      maxInFlight: 10,
+      send: (frame) => frames.push(frame) > 0,
+      nextId: () => `c${++ids}`,
+      nextKey: () => `key-${++keys}`,
+      backoff: new Backoff({ baseMs: 200, maxMs: 5_000 }, () => 0.5),
+      ...more,
+    });
+  }
+
+  function ack(id: string, offset: number, duplicate?: true): void {
+    publisher.onAck({ type: 'ack', id, channel, offset, epoch: 'e1', ...(duplicate ? { duplicate } : {}) });
+  }
+
+  function refuse(id: string, code: ErrorCode, retry_after_ms?: number): boolean {
+    const retry = retry_after_ms === undefined ? {} : { retry_after_ms };
+    return publisher.onError({ type: 'error', id, code, message: code, ...retry });
+  }
+
+  function outcome(publish: Promise<unknown>): Promise<unknown> {
+    return publish.catch((error: HoldfastError) => error);
+  }
+
+  test('waits for the connection, then resolves with what the ack says', async () => {
+    const result = publisher.publish(channel, { text: 'hello' });
+    expect(frames).toHaveLength(0);
+    publisher.connected(65_536);
+    expect(last()).toMatchObject({ id: 'c1', channel, data: { text: 'hello' }, client_msg_id: 'key-1' });
+    ack('c1', 7);
+    await expect(result).resolves.toEqual({ offset: 7, epoch: 'e1', duplicate: false });
+    expect(jest.getTimerCount()).toBe(0);
+  });
+
+  test('after a reconnect the unacknowledged are sent again, in order, byte for byte', async () => {
+    publisher.connected(65_536);
+    const data = { text: 'first' };
+    const results = [publisher.publish(channel, data), publisher.publish(channel, 2), publisher.publish(channel, 3)];
+    data.text = 'changed afterwards';
+    ack('c2', 2);
+    publisher.disconnected();
+    const before = [...frames];
+    publisher.connected(65_536);
+    expect(frames.slice(3)).toEqual([before[0], before[2]]);
+    ack('c1', 1, true);
+    ack('c3', 3);
+    await expect(Promise.all(results)).resolves.toMatchObject([{ duplicate: true }, { offset: 2 }, { offset: 3 }]);
+  });
+
+  test('a temporary error is tried again with the same key, after the time that the server named', () => {
+    publisher.connected(65_536);
+    void publisher.publish(channel, 1);
+    expect(refuse('c1', 'unavailable', 2_000)).toBe(true);
+    jest.advanceTimersByTime(2_000);
+    expect(frames).toHaveLength(1);
+    jest.advanceTimersByTime(200);
+    expect(frames).toHaveLength(2);
+    expect(frames[1]).toBe(frames[0]);
+  });
+
+  test('without a named time the waits grow', () => {
+    publisher.connected(65_536);
+    void publisher.publish(channel, 1);
+    for (const waitMs of [100, 200, 400]) {
+      const count = frames.length;
+      refuse('c1', 'internal');
+      jest.advanceTimersByTime(waitMs - 1);
+      expect(frames).toHaveLength(count);
+      jest.advanceTimersByTime(1);
+      expect(frames).toHaveLength(count + 1);
+    }
+  });
+
+  test('a permanent error rejects, and is not tried again', async () => {
+    publisher.connected(65_536);
+    const result = outcome(publisher.publish(channel, 1));
+    refuse('c1', 'forbidden');
+    expect(await result).toMatchObject({ code: 'forbidden', temporary: false, clientMsgId: 'key-1', channel });
+    publisher.disconnected();
+    publisher.connected(65_536);
+    expect(frames).toHaveLength(1);
+  });
+
+  test('after 30 s the publish rejects and says with which key to go on', async () => {
+    const first = outcome(publisher.publish(channel, 1));
+    jest.advanceTimersByTime(20_000);
+    const second = outcome(publisher.publish(channel, 2, 'mine'));
+    jest.advanceTimersByTime(10_000);
+    expect(await first).toMatchObject({ code: 'timeout', temporary: true, clientMsgId: 'key-1' });
+    expect(publisher.size).toBe(1);
+    jest.advanceTimersByTime(20_000);
+    expect(await second).toMatchObject({ code: 'timeout', clientMsgId: 'mine' });
+    expect(jest.getTimerCount()).toBe(0);
+  });
+
+  test('the queue is bounded', async () => {
+    publisher = make({ maxQueued: 2 });
+    void publisher.publish(channel, 1);
+    void publisher.publish(channel, 2);
+    expect(await outcome(publisher.publish(channel, 3))).toMatchObject({ code: 'queue_full', temporary: true });
+  });
+
+  test('no more than the window is in flight; each ack lets one more out', () => {
+    publisher = make({ maxInFlight: 2 });
+    publisher.connected(65_536);
+    for (let i = 0; i < 5; i++) void publisher.publish(channel, i);
+    expect(frames).toHaveLength(2);
+    ack('c1', 1);
+    expect(frames).toHaveLength(3);
+  });
+
+  test('a message over the limit is refused here: the server would close the connection for it', async () => {
+    const result = outcome(publisher.publish(channel, 'ä'.repeat(100)));
+    publisher.connected(250);
+    expect(await result).toMatchObject({ code: 'too_large', temporary: false });
+    expect(frames).toHaveLength(0);
+  });
+
+  test('what JSON cannot carry rejects and leaves nothing behind', async () => {
+    const cyclic: { self?: unknown } = {};
+    cyclic.self = cyclic;
+    await expect(publisher.publish(channel, cyclic as never)).rejects.toThrow(TypeError);
+    expect(publisher.size).toBe(0);
+  });
+
+  test('closing rejects everything and leaves no timer', async () => {
+    publisher.connected(65_536);
+    const results = [outcome(publisher.publish(channel, 1)), outcome(publisher.publish(channel, 2))];
+    refuse('c1', 'overloaded', 1_000);
+    const { HoldfastError: Type } = await import('../../../../server/client/errors.ts');
+    publisher.close(new Type('closed', 'bye'));
+    expect(await Promise.all(results)).toMatchObject([{ code: 'closed' }, { code: 'closed' }]);
+    expect(jest.getTimerCount()).toBe(0);
+  });
+
+  test('a server that limits the rate gets it: everything arrives, and few tries are refused', () => {
+    publisher = make({ maxQueued: 2_000, maxInFlight: 64 });
+    const perSecond = 200;
+    let tokens = perSecond;
+    let refused = 0;
+    let served = 0;
+    const accepted: string[] = [];
+    publisher.connected(65_536);
+    for (let i = 0; i < 1_000; i++) void publisher.publish(channel, i);
+    for (let ms = 0; ms < 20_000 && accepted.length < 1_000; ms++) {
+      tokens = Math.min(perSecond, tokens + perSecond / 1_000);
+      for (; served < frames.length; served++) {
+        const { id } = JSON.parse(frames[served] as string) as CommandOf<'publish'>;
+        if (tokens >= 1) {
+          tokens -= 1;
+          accepted.push(id);
+          ack(id, accepted.length);
+        } else {
+          refused += 1;
+          refuse(id, 'rate_limited', 5);
+        }
+      }
+      jest.advanceTimersByTime(1);
+    }
+    expect(new Set(accepted).size).toBe(1_000);
+    expect(refused).toBeLessThan(250);
+  });
+});

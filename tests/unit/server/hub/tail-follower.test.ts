@@ -1,0 +1,76 @@
+/** The feed's races, one by one: news that comes while a position is being read is kept. */
+import { expect, test } from '@jest/globals';
+import { createNoBackplane } from '../../../../server/backplane/none.ts';
+import type { HistoryReader, Tops } from '../../../../server/history/types.ts';
+import { SYSTEM_CLOCK } from '../../../../server/hub/clock.ts';
+import { Pages } from '../../../../server/hub/pages.ts';
+import { Feed } from '../../../../server/hub/tail-follower.ts';
+import { TopsLoader } from '../../../../server/hub/tops-loader.ts';
+import { NO_METRICS } from '../../../../server/telemetry/metrics.ts';
+import { eventually } from '../../../support/wait.ts';
+
+/** A history that answers for its positions when it is told to, and has no messages to give. */
+class SlowHistory {
+  private readonly waiting: ((tops: Tops) => void)[] = [];
+
+  readonly reader: HistoryReader = {
+    tops: () => new Promise((resolve) => this.waiting.push(resolve)),
+    read: () => new Promise(() => {}),
+    topsSince: () => new Promise(() => {}),
+  };
+
+  async answer(epoch: string, top: number): Promise<void> {
+    await eventually(() => expect(this.waiting.length).toBeGreaterThan(0));
+    this.waiting.shift()?.({ epoch, tops: new Map([['c', top]]) });
+  }
+}
+
+function setUp() {
+  const history = new SlowHistory();
+  const feed = new Feed(
+    'c',
+    {
+      backplane: createNoBackplane(),
+      pages: new Pages({ history: history.reader, pageSize: 10, concurrency: 1, cacheBytes: 0 }),
+      tops: new TopsLoader(history.reader, SYSTEM_CLOCK),
+      clock: SYSTEM_CLOCK,
+      limits: { windowMessages: 10, windowBytes: 10_000, aheadMax: 10 },
+      gapHoldMs: 1,
+      metrics: NO_METRICS,
+      onRegression: () => {},
+      onError: () => {},
+    },
+    { onGrown: () => {}, onReset: () => {}, onSkipped: () => {} },
+  );
+  return { history, feed };
+}
+
+test('a top that a check names while the channel is being opened is known when it is open', async () => {
+  const { history, feed } = setUp();
+  const opening = feed.open();
+  feed.noteTop('e1', 7);
+  await history.answer('e1', 5);
+  await opening;
+  expect([feed.tail.top, feed.tail.known]).toEqual([5, 7]);
+});
+
+test('a top that a check names while the position of a new epoch is being read is known in the new tail', async () => {
+  const { history, feed } = setUp();
+  const opening = feed.open();
+  await history.answer('e1', 5);
+  await opening;
+  feed.noteEpoch('e2');
+  feed.noteTop('e2', 3);
+  await history.answer('e2', 1);
+  await eventually(() => expect(feed.tail.epoch).toBe('e2'));
+  expect([feed.tail.top, feed.tail.known]).toEqual([1, 3]);
+});
+
+test('a top of an epoch that is gone changes nothing', async () => {
+  const { history, feed } = setUp();
+  const opening = feed.open();
+  feed.noteTop('e0', 100);
+  await history.answer('e1', 5);
+  await opening;
+  expect([feed.tail.epoch, feed.tail.known]).toEqual(['e1', 5]);
+});
