@@ -5,11 +5,11 @@ import { nextStep } from './cursor.ts';
 import type { Pages } from './pages.ts';
 import { type Segment, toPieces } from './segment.ts';
 import type { Subscription } from './subscription.ts';
-import { type Feed, retryDelay } from './tail-follower.ts';
+import { retryDelay, type TailFollower } from './tail-follower.ts';
 
 export interface CatchUpOptions {
   readonly channel: string;
-  readonly feed: Feed;
+  readonly follower: TailFollower;
   readonly pages: Pages;
   readonly clock: Clock;
   readonly metrics: Metrics;
@@ -42,7 +42,7 @@ export class CatchUp {
     try {
       let fruitless = 0;
       while (subscription.state === 'catching-up' && subscription.sink.isClear) {
-        const step = nextStep(subscription.position, this.options.feed.tail);
+        const step = nextStep(subscription.position, this.options.follower.tail);
         if (step.kind === 'wait') return;
         if (step.kind === 'live') this.options.onLive(subscription);
         else if (step.kind === 'window') this.replay(subscription, step.segments, 'window');
@@ -60,14 +60,14 @@ export class CatchUp {
 
   /** @returns whether the subscription moved */
   private async readOn(subscription: Subscription, after: number): Promise<boolean> {
-    const { channel, feed, pages, onLost } = this.options;
-    const { tail } = feed;
+    const { channel, follower, pages, onLost } = this.options;
+    const { tail } = follower;
     const page = await pages.after(channel, tail.epoch, after);
     // Closed, or moved by a reset in the meantime.
-    if (subscription.state !== 'catching-up' || tail !== feed.tail || subscription.position !== after) return true;
+    if (subscription.state !== 'catching-up' || tail !== follower.tail || subscription.position !== after) return true;
     if (page.epoch !== tail.epoch) {
-      await feed.reload();
-      return tail !== feed.tail;
+      await follower.reload();
+      return tail !== follower.tail;
     }
     if (page.lost) {
       onLost(subscription);
@@ -76,7 +76,7 @@ export class CatchUp {
     if (!page.segment) return false;
     this.replay(subscription, [page.segment], 'history');
     // The history may be ahead of this tail; the subscription would wait for ever for what nobody announced.
-    feed.follow(page.segment.last);
+    follower.follow(page.segment.last);
     return true;
   }
 

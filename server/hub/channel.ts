@@ -1,6 +1,6 @@
 /**
- * One channel on this node: its subscriptions, who of them is live, and fan-out to those. What arrives is its feed's work
- * (`feed.ts`), getting a subscription to the tail is `catch-up.ts`.
+ * One channel on this node: its subscriptions, who of them is live, and fan-out to those. What arrives is its follower's work
+ * (`follower.ts`), getting a subscription to the tail is `catch-up.ts`.
  */
 import type { Batch } from '../backplane/types.ts';
 import type { RecoveryFailure } from '../protocol/messages.ts';
@@ -9,11 +9,11 @@ import { CatchUp } from './catch-up.ts';
 import { findPlacement, type Placement } from './recovery-start.ts';
 import { type Piece, type Segment, toPieces } from './segment.ts';
 import { Subscription } from './subscription.ts';
-import { Feed, type FeedContext } from './tail-follower.ts';
+import { TailFollower, type TailFollowerContext } from './tail-follower.ts';
 import type { Sink, SubscribeRequest } from './types.ts';
 
 /** What a channel shares with all others of the hub. */
-export interface ChannelContext extends FeedContext {
+export interface ChannelContext extends TailFollowerContext {
   /** Most bytes written to a connection at once: it may be that far over its high-water mark. */
   readonly writeBytesMax: number;
   readonly markForFlush: (channel: Channel) => void;
@@ -28,7 +28,7 @@ const CLOCK_TOLERANCE_MS = 20;
 export class Channel {
   readonly name: string;
   private readonly context: ChannelContext;
-  private readonly feed: Feed;
+  private readonly follower: TailFollower;
   private readonly catchUp: CatchUp;
   private readonly live = new Set<Subscription>();
   private readonly behind = new Set<Subscription>();
@@ -39,7 +39,7 @@ export class Channel {
   constructor(name: string, context: ChannelContext) {
     this.name = name;
     this.context = context;
-    this.feed = new Feed(name, context, {
+    this.follower = new TailFollower(name, context, {
       onGrown: () => context.markForFlush(this),
       onReset: () => this.tellLost([...this.live, ...this.behind], 'epoch_changed'),
       // Those who are behind find out when they read.
@@ -48,7 +48,7 @@ export class Channel {
     const { pages, clock, metrics, onError } = context;
     this.catchUp = new CatchUp({
       channel: name,
-      feed: this.feed,
+      follower: this.follower,
       pages,
       clock,
       metrics,
@@ -61,14 +61,14 @@ export class Channel {
 
   /** Epoch and newest offset of what is here; undefined while it is being opened. */
   get position(): { readonly epoch: string; readonly top: number } | undefined {
-    if (!this.feed.isOpen) return undefined;
-    const { epoch, top } = this.feed.tail;
+    if (!this.follower.isOpen) return undefined;
+    const { epoch, top } = this.follower.tail;
     return { epoch, top };
   }
 
   /** Whether there are messages that the tail knows of and does not hold. */
   get isBehind(): boolean {
-    return this.feed.isOpen && this.feed.tail.need.kind !== 'nothing';
+    return this.follower.isOpen && this.follower.tail.need.kind !== 'nothing';
   }
 
   /** Subscriptions that are not live. */
@@ -84,9 +84,9 @@ export class Channel {
   async subscribe(sink: Sink, request: SubscribeRequest): Promise<Subscription> {
     this.arriving++;
     try {
-      await this.feed.open();
+      await this.follower.open();
       const placement =
-        request.recover && (await findPlacement(this.name, this.feed, this.context.pages, request.recover));
+        request.recover && (await findPlacement(this.name, this.follower, this.context.pages, request.recover));
       return this.place(new Subscription(sink, request.onPosition), placement);
     } finally {
       this.arriving--;
@@ -108,17 +108,17 @@ export class Channel {
 
   /** New messages, from this node's own commit or from the backplane. */
   offer(batch: Batch): void {
-    this.feed.offer(batch);
+    this.follower.offer(batch);
   }
 
   /** The history's epoch was seen by a check. */
   noteEpoch(epoch: string): void {
-    this.feed.noteEpoch(epoch);
+    this.follower.noteEpoch(epoch);
   }
 
   /** The history's top was seen by a check. */
   noteTop(epoch: string, top: number): void {
-    this.feed.noteTop(epoch, top);
+    this.follower.noteTop(epoch, top);
   }
 
   /** Writes an ephemeral event to everybody who is live and has nothing waiting. */
@@ -134,8 +134,8 @@ export class Channel {
 
   /** Fan-out: what is new goes to every live subscription, one write each. */
   flush(): void {
-    if (!this.feed.isOpen || this.closed) return;
-    const segments = this.feed.tail.flush();
+    if (!this.follower.isOpen || this.closed) return;
+    const segments = this.follower.tail.flush();
     if (segments.length > 0) this.fanOut(segments);
     for (const subscription of this.behind) this.catchUp.advance(subscription);
   }
@@ -187,7 +187,7 @@ export class Channel {
 
   /** Replies and begins delivery in one synchronous step, so that nothing can come between. */
   private place(subscription: Subscription, placement: Placement | undefined): Subscription {
-    const { tail } = this.feed;
+    const { tail } = this.follower;
     const { offset, recovered, reason } = placement ?? { offset: tail.flushed, recovered: false };
     if (placement) this.context.metrics.add('holdfast.recoveries', 1, { result: reason ?? 'recovered' });
     this.fallBehind(subscription, offset, placement ? 'recovering' : 'subscribed');
@@ -206,7 +206,7 @@ export class Channel {
 
   /** Says that history is missing and goes on from the tail. */
   private tellLost(subscriptions: readonly Subscription[], reason: RecoveryFailure): void {
-    const { epoch, flushed, known } = this.feed.tail;
+    const { epoch, flushed, known } = this.follower.tail;
     for (const subscription of subscriptions) {
       this.fallBehind(subscription, flushed, 'lost');
       subscription.onPosition({ channel: this.name, epoch, offset: flushed, top: known, recovered: false, reason });
@@ -217,7 +217,7 @@ export class Channel {
   private closeWhenEmpty(): void {
     if (this.closed || this.arriving > 0 || this.subscriptionCount > 0) return;
     this.closed = true;
-    this.feed.close();
+    this.follower.close();
     this.context.onEmpty(this);
   }
 }

@@ -12,7 +12,7 @@ import { Tail, type TailLimits } from './tail.ts';
 import type { ChannelTop, TopsLoader } from './tops-loader.ts';
 
 /** What all feeds of a hub share. */
-export interface FeedContext {
+export interface TailFollowerContext {
   readonly backplane: Backplane;
   readonly pages: Pages;
   readonly tops: TopsLoader;
@@ -26,7 +26,7 @@ export interface FeedContext {
   readonly onError: (message: string, error: unknown) => void;
 }
 
-export interface FeedEvents {
+export interface TailFollowerEvents {
   /** The tail has messages that are not flushed. */
   onGrown(): void;
   /** There is a new tail, of another epoch: positions in the old one mean nothing. */
@@ -46,10 +46,10 @@ export const retryDelay = () => 250 + Math.random() * 750;
 /** What made a tail look for missing messages. */
 type GapCause = 'hold' | 'tops' | 'reload';
 
-export class Feed {
+export class TailFollower {
   private readonly name: string;
-  private readonly context: FeedContext;
-  private readonly events: FeedEvents;
+  private readonly context: TailFollowerContext;
+  private readonly events: TailFollowerEvents;
   private current: Tail | undefined;
   private opening: Promise<void> | undefined;
   private early: Batch[] = [];
@@ -62,7 +62,7 @@ export class Feed {
   private reloads = 0;
   private adopted = 0;
 
-  constructor(name: string, context: FeedContext, events: FeedEvents) {
+  constructor(name: string, context: TailFollowerContext, events: TailFollowerEvents) {
     this.name = name;
     this.context = context;
     this.events = events;

@@ -1,10 +1,10 @@
-/** The feed's races, one by one: news that comes while a position is being read is kept. */
+/** The follower's races, one by one: news that comes while a position is being read is kept. */
 import { expect, test } from '@jest/globals';
 import { createNoBackplane } from '../../../../server/backplane/none.ts';
 import type { HistoryReader, Tops } from '../../../../server/history/types.ts';
 import { SYSTEM_CLOCK } from '../../../../server/hub/clock.ts';
 import { Pages } from '../../../../server/hub/pages.ts';
-import { Feed } from '../../../../server/hub/tail-follower.ts';
+import { TailFollower } from '../../../../server/hub/tail-follower.ts';
 import { TopsLoader } from '../../../../server/hub/tops-loader.ts';
 import { NO_METRICS } from '../../../../server/telemetry/metrics.ts';
 import { eventually } from '../../../support/wait.ts';
@@ -27,7 +27,7 @@ class SlowHistory {
 
 function setUp() {
   const history = new SlowHistory();
-  const feed = new Feed(
+  const follower = new TailFollower(
     'c',
     {
       backplane: createNoBackplane(),
@@ -42,35 +42,35 @@ function setUp() {
     },
     { onGrown: () => {}, onReset: () => {}, onSkipped: () => {} },
   );
-  return { history, feed };
+  return { history, follower };
 }
 
 test('a top that a check names while the channel is being opened is known when it is open', async () => {
-  const { history, feed } = setUp();
-  const opening = feed.open();
-  feed.noteTop('e1', 7);
+  const { history, follower } = setUp();
+  const opening = follower.open();
+  follower.noteTop('e1', 7);
   await history.answer('e1', 5);
   await opening;
-  expect([feed.tail.top, feed.tail.known]).toEqual([5, 7]);
+  expect([follower.tail.top, follower.tail.known]).toEqual([5, 7]);
 });
 
 test('a top that a check names while the position of a new epoch is being read is known in the new tail', async () => {
-  const { history, feed } = setUp();
-  const opening = feed.open();
+  const { history, follower } = setUp();
+  const opening = follower.open();
   await history.answer('e1', 5);
   await opening;
-  feed.noteEpoch('e2');
-  feed.noteTop('e2', 3);
+  follower.noteEpoch('e2');
+  follower.noteTop('e2', 3);
   await history.answer('e2', 1);
-  await eventually(() => expect(feed.tail.epoch).toBe('e2'));
-  expect([feed.tail.top, feed.tail.known]).toEqual([1, 3]);
+  await eventually(() => expect(follower.tail.epoch).toBe('e2'));
+  expect([follower.tail.top, follower.tail.known]).toEqual([1, 3]);
 });
 
 test('a top of an epoch that is gone changes nothing', async () => {
-  const { history, feed } = setUp();
-  const opening = feed.open();
-  feed.noteTop('e0', 100);
+  const { history, follower } = setUp();
+  const opening = follower.open();
+  follower.noteTop('e0', 100);
   await history.answer('e1', 5);
   await opening;
-  expect([feed.tail.epoch, feed.tail.known]).toEqual(['e1', 5]);
+  expect([follower.tail.epoch, follower.tail.known]).toEqual(['e1', 5]);
 });
