@@ -215,11 +215,11 @@ export const SETTINGS = {
     default: 40,
     desc: 'How long a tail waits for a missing message before it reads the history.',
   }),
-  TOPS_INTERVAL_MS: milliseconds({
+  HISTORY_POLL_INTERVAL_MS: milliseconds({
     default: 3_000,
     desc: 'Time between checks of the history for commits that nobody announced.',
   }),
-  TOPS_INTERVAL_DEGRADED_MS: milliseconds({
+  HISTORY_POLL_INTERVAL_DEGRADED_MS: milliseconds({
     default: 200,
     desc: 'The same while the backplane is away: the pace of degraded delivery.',
   }),

@@ -84,7 +84,7 @@ export const DELIVERY: Board = {
         {
           title: 'Gaps by cause',
           description:
-            'Holes read from the history, per second. `tops` with Redis up: announcements get lost. `hold`: nodes published out of order, which is usual.',
+            'Holes read from the history, per second. `poll` with Redis up: announcements get lost. `hold`: nodes published out of order, which is usual.',
           unit: 'ops',
           kind: 'stack',
           alert: 'HoldfastAnnouncementsLost',

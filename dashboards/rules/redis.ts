@@ -54,7 +54,7 @@ export const REDIS_RULES: RuleGroup = {
     },
     {
       alert: 'HoldfastAnnouncementsLost',
-      expr: `${q.rate('holdfast.gaps', { where: { cause: 'tops' } })} > 0.1 and ${orZero(`min(${q.select('holdfast.backplane.up')})`)} == 1`,
+      expr: `${q.rate('holdfast.gaps', { where: { cause: 'poll' } })} > 0.1 and ${orZero(`min(${q.select('holdfast.backplane.up')})`)} == 1`,
       for: '5m',
       severity: 'ticket',
       summary: 'Messages are found in the history that nobody announced',

@@ -11,7 +11,7 @@ export interface TailPosition {
   readonly top: number;
 }
 
-export interface TopsCheckOptions {
+export interface HistoryPollOptions {
   readonly history: HistoryReader;
   readonly clock: Clock;
   /** Milliseconds until the next check, asked each time. */
@@ -29,8 +29,8 @@ const CURSOR_MAX_AGE_MS = 300_000;
 /** Channels per exact statement. */
 const CHUNK = 1_000;
 
-export class TopsCheck {
-  private readonly options: TopsCheckOptions;
+export class HistoryPoll {
+  private readonly options: HistoryPollOptions;
   private cursor: string | null = null;
   private epoch = '';
   private cursorAt = Number.NEGATIVE_INFINITY;
@@ -39,7 +39,7 @@ export class TopsCheck {
   private cancel: () => void = () => {};
   private stopped = false;
 
-  constructor(options: TopsCheckOptions) {
+  constructor(options: HistoryPollOptions) {
     this.options = options;
   }
 

@@ -8,7 +8,7 @@ import type { Metrics } from '../telemetry/metrics.ts';
 import { Channel, type ChannelContext } from './channel.ts';
 import { type Clock, SYSTEM_CLOCK } from './clock.ts';
 import { Flusher } from './flusher.ts';
-import { TopsCheck } from './history-poll.ts';
+import { HistoryPoll } from './history-poll.ts';
 import { Pages } from './pages.ts';
 import { PresenceHub } from './presence.ts';
 import { TopsLoader } from './tops-loader.ts';
@@ -26,8 +26,8 @@ export interface HubOptions {
   readonly readConcurrency: number;
   readonly cacheBytes: number;
   readonly gapHoldMs: number;
-  readonly topsIntervalMs: number;
-  readonly topsIntervalDegradedMs: number;
+  readonly pollIntervalMs: number;
+  readonly pollIntervalDegradedMs: number;
   readonly flushIntervalMaxMs: number;
   /** Most bytes written to a connection at once. */
   readonly writeBytesMax: number;
@@ -42,7 +42,7 @@ export class Hub {
   private readonly options: HubOptions;
   private readonly channels = new Map<string, Channel>();
   private readonly context: ChannelContext;
-  private readonly topsCheck: TopsCheck;
+  private readonly historyPoll: HistoryPoll;
   private readonly presence: PresenceHub;
 
   constructor(options: HubOptions) {
@@ -70,10 +70,10 @@ export class Hub {
       onRegression: (epoch) => this.historyRegressed(epoch),
       onError,
     };
-    this.topsCheck = new TopsCheck({
+    this.historyPoll = new HistoryPoll({
       history,
       clock,
-      intervalMs: () => (backplane.isUp ? options.topsIntervalMs : options.topsIntervalDegradedMs),
+      intervalMs: () => (backplane.isUp ? options.pollIntervalMs : options.pollIntervalDegradedMs),
       channels: () => new Map([...this.channels].map(([name, channel]) => [name, channel.position])),
       onTops: ({ epoch, tops }) => this.noteTops(epoch, tops),
       onRegression: (epoch) => this.historyRegressed(epoch),
@@ -97,14 +97,14 @@ export class Hub {
       onBatch: (channel, batch) => this.channels.get(channel)?.offer(batch),
       onEvent: (channel, json) => this.channels.get(channel)?.deliverEvent(textFrame(json)),
       onPresenceHint: (channel) => this.presence.changed(channel),
-      onUp: () => this.topsCheck.checkNow(),
-      onDown: () => this.topsCheck.checkNow(),
+      onUp: () => this.historyPoll.checkNow(),
+      onDown: () => this.historyPoll.checkNow(),
     });
-    await this.topsCheck.start();
+    await this.historyPoll.start();
   }
 
   stop(): void {
-    this.topsCheck.stop();
+    this.historyPoll.stop();
   }
 
   /**
@@ -123,7 +123,7 @@ export class Hub {
 
   /** The history was away and answers again: what other nodes committed meanwhile is looked for at once. */
   historyRestored(): void {
-    this.topsCheck.checkExactlyNow();
+    this.historyPoll.checkExactlyNow();
   }
 
   /** What this node has committed goes to its own tails and to the other nodes. */
@@ -166,7 +166,7 @@ export class Hub {
     const { history, onError } = this.options;
     history
       .regressed(epoch)
-      .then(() => this.topsCheck.checkNow())
+      .then(() => this.historyPoll.checkNow())
       .catch((error: unknown) => onError('The history went back, and its epoch could not be changed yet.', error));
   }
 

@@ -44,7 +44,7 @@ const FRUITLESS_READS_MAX = 3;
 export const retryDelay = () => 250 + Math.random() * 750;
 
 /** What made a tail look for missing messages. */
-type GapCause = 'hold' | 'tops' | 'reload';
+type GapCause = 'hold' | 'poll' | 'reload';
 
 export class TailFollower {
   private readonly name: string;
@@ -127,7 +127,7 @@ export class TailFollower {
   noteTop(epoch: string, top: number): void {
     if (this.current?.epoch === epoch) {
       this.current.noteTop(top);
-      this.act('tops');
+      this.act('poll');
       return;
     }
     // A position that is being read may be older than this check.

@@ -36,7 +36,7 @@ const NODE: Readonly<Record<string, Level>> = {
   'holdfast_backplane_canary_duration_seconds_bucket{le="0.005"}': 60,
   'holdfast_backplane_canary_duration_seconds_bucket{le="0.25"}': 60,
   'holdfast_backplane_canary_duration_seconds_bucket{le="+Inf"}': 60,
-  'holdfast_gaps_total{cause="tops"}': 0,
+  'holdfast_gaps_total{cause="poll"}': 0,
   holdfast_history_up: 1,
   holdfast_history_queue: 10,
   holdfast_history_queue_limit: 20_000,
@@ -205,7 +205,7 @@ export const SCENARIOS: readonly Scenario[] = [
     fault: { 'holdfast_backplane_publishes_total{result="failed"}': 60 },
     minutes: [10, 10],
   },
-  { alert: 'HoldfastAnnouncementsLost', fault: { 'holdfast_gaps_total{cause="tops"}': 30 }, minutes: [15, 10] },
+  { alert: 'HoldfastAnnouncementsLost', fault: { 'holdfast_gaps_total{cause="poll"}': 30 }, minutes: [15, 10] },
   { alert: 'HoldfastPostgresDown', fault: { holdfast_history_up: 0 }, one: true, minutes: [3, 3] },
   {
     alert: 'HoldfastCommitsSlow',

@@ -217,8 +217,8 @@ export class SimulatedNode {
       readConcurrency: 2,
       cacheBytes: 2_000,
       gapHoldMs: 1,
-      topsIntervalMs: PERIODIC_MS,
-      topsIntervalDegradedMs: PERIODIC_MS,
+      pollIntervalMs: PERIODIC_MS,
+      pollIntervalDegradedMs: PERIODIC_MS,
       flushIntervalMaxMs: 0,
       // Two or three messages, so that a flush and a page are cut into pieces.
       writeBytesMax: 300,

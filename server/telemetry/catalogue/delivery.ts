@@ -82,9 +82,9 @@ export const DELIVERY = {
   'holdfast.gaps': {
     type: 'counter',
     unit: '{gap}',
-    help: 'Holes in a tail that were read from the history: `hold` something came ahead, `tops` nobody announced it, `reload` the tail was stale.',
-    why: 'With Redis up and no node killed, `tops` should be rare: it means announcements get lost.',
-    labels: { cause: ['hold', 'tops', 'reload'] },
+    help: 'Holes in a tail that were read from the history: `hold` something came ahead, `poll` nobody announced it, `reload` the tail was stale.',
+    why: 'With Redis up and no node killed, `poll` should be rare: it means announcements get lost.',
+    labels: { cause: ['hold', 'poll', 'reload'] },
   },
   'holdfast.recoveries': {
     type: 'counter',

@@ -24,7 +24,7 @@ const ENV = {
   // So long that only what the nodes notice by themselves brings them to a server that moved.
   REDIS_CLUSTER_REFRESH_MS: '600000',
   // And nothing but the backplane delivers within the time that a test waits for it.
-  TOPS_INTERVAL_MS: '60000',
+  HISTORY_POLL_INTERVAL_MS: '60000',
   MAX_SUBSCRIPTIONS: '1000',
   LOG_LEVEL: 'warn',
 };

@@ -12,7 +12,7 @@ import type { ProxiedConnection } from '../../support/faults/tcp-proxy.ts';
 import { describeWith } from '../../support/requirements.ts';
 import { eventually } from '../../support/wait.ts';
 
-/** Only the tops check may deliver what Redis does not, so it must not be what hides a deaf subscription. */
+/** Only the history poll may deliver what Redis does not, so it must not be what hides a deaf subscription. */
 const ENV = { ...NO_RATE_LIMITS, REDIS_CANARY_INTERVAL_MS: '200', REDIS_CANARY_TIMEOUT_MS: '1000' };
 
 describeWith('redis')('the backplane fails', () => {
