@@ -6,7 +6,7 @@ import type { Batch } from '../backplane/types.ts';
 import type { RecoveryFailure } from '../protocol/messages.ts';
 import { recordFanout } from '../telemetry/tracing.ts';
 import { CatchUp } from './catch-up.ts';
-import { findPlacement, type Placement } from './recovery-start.ts';
+import { findRecoveryStart, type RecoveryStart } from './recovery-start.ts';
 import { type Piece, type Segment, toPieces } from './segment.ts';
 import { Subscription } from './subscription.ts';
 import { TailFollower, type TailFollowerContext } from './tail-follower.ts';
@@ -85,9 +85,9 @@ export class Channel {
     this.arriving++;
     try {
       await this.follower.open();
-      const placement =
-        request.recover && (await findPlacement(this.name, this.follower, this.context.pages, request.recover));
-      return this.place(new Subscription(sink, request.onPosition), placement);
+      const start =
+        request.recover && (await findRecoveryStart(this.name, this.follower, this.context.pages, request.recover));
+      return this.place(new Subscription(sink, request.onPosition), start);
     } finally {
       this.arriving--;
       this.closeWhenEmpty();
@@ -186,11 +186,11 @@ export class Channel {
   }
 
   /** Replies and begins delivery in one synchronous step, so that nothing can come between. */
-  private place(subscription: Subscription, placement: Placement | undefined): Subscription {
+  private place(subscription: Subscription, start: RecoveryStart | undefined): Subscription {
     const { tail } = this.follower;
-    const { offset, recovered, reason } = placement ?? { offset: tail.flushed, recovered: false };
-    if (placement) this.context.metrics.add('holdfast.recoveries', 1, { result: reason ?? 'recovered' });
-    this.fallBehind(subscription, offset, placement ? 'recovering' : 'subscribed');
+    const { offset, recovered, reason } = start ?? { offset: tail.flushed, recovered: false };
+    if (start) this.context.metrics.add('holdfast.recoveries', 1, { result: reason ?? 'recovered' });
+    this.fallBehind(subscription, offset, start ? 'recovering' : 'subscribed');
     subscription.onPosition({
       channel: this.name,
       epoch: tail.epoch,

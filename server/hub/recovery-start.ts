@@ -4,7 +4,7 @@ import type { Position, RecoveryFailure } from '../protocol/messages.ts';
 import type { Pages } from './pages.ts';
 import type { TailFollower } from './tail-follower.ts';
 
-export interface Placement {
+export interface RecoveryStart {
   readonly offset: number;
   readonly recovered: boolean;
   readonly reason?: RecoveryFailure;
@@ -14,24 +14,24 @@ export interface Placement {
 const ATTEMPTS = 3;
 
 /** @throws AppError `unavailable` when the history cannot be read */
-export async function findPlacement(
+export async function findRecoveryStart(
   channel: string,
   follower: TailFollower,
   pages: Pages,
   recover: Position,
-): Promise<Placement> {
+): Promise<RecoveryStart> {
   // The client may come from a node that has seen more than this one.
   if (recover.epoch !== follower.tail.epoch || recover.offset > follower.tail.known) await follower.reload();
   for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
-    const placement = placeAtTail(follower, recover) ?? (await placeInHistory(channel, follower, pages, recover));
-    if (placement) return placement;
+    const start = startAtTail(follower, recover) ?? (await startInHistory(channel, follower, pages, recover));
+    if (start) return start;
   }
   const text = `The history of ${channel} could not be read; subscribe again.`;
   throw new AppError('unavailable', text, { retryAfterMs: 1_000 });
 }
 
 /** The answer when the tail alone can give it. */
-function placeAtTail(follower: TailFollower, { epoch, offset }: Position): Placement | undefined {
+function startAtTail(follower: TailFollower, { epoch, offset }: Position): RecoveryStart | undefined {
   const { tail } = follower;
   if (epoch !== tail.epoch) return refused(follower, 'epoch_changed');
   if (offset > tail.known) return refused(follower, 'position_ahead');
@@ -39,12 +39,12 @@ function placeAtTail(follower: TailFollower, { epoch, offset }: Position): Place
 }
 
 /** The answer when the window does not reach back far enough; undefined when the read was overtaken. */
-async function placeInHistory(
+async function startInHistory(
   channel: string,
   follower: TailFollower,
   pages: Pages,
   { epoch, offset }: Position,
-): Promise<Placement | undefined> {
+): Promise<RecoveryStart | undefined> {
   const page = await pages.after(channel, epoch, offset);
   if (page.epoch !== epoch) await follower.reload();
   else if (page.lost) return refused(follower, 'history_expired');
@@ -52,6 +52,6 @@ async function placeInHistory(
   return undefined;
 }
 
-function refused(follower: TailFollower, reason: RecoveryFailure): Placement {
+function refused(follower: TailFollower, reason: RecoveryFailure): RecoveryStart {
   return { offset: follower.tail.flushed, recovered: false, reason };
 }
