@@ -2,36 +2,36 @@
  * Whether Postgres is away. While it is, statements are refused at once instead of each waiting for its own timeout, and
  * a single probe looks for the return. Knows no statement; what a probe is, it is told.
  */
-export interface OutageOptions {
+export interface CircuitBreakerOptions {
   /** Resolves when Postgres answers and takes writes. */
   readonly probe: () => Promise<void>;
   /** Pause between two probes, milliseconds, jittered. The first one goes out at once: one broken connection is no outage. */
   readonly retryMs: number;
-  readonly onBegin: () => void;
-  readonly onEnd: () => void;
+  readonly onOpen: () => void;
+  readonly onClose: () => void;
   /** Why a probe failed: the reason may become another one meanwhile, such as a password that has changed. */
   readonly onProbeFailed: (error: unknown) => void;
 }
 
-export class Outage {
-  private readonly options: OutageOptions;
-  private on = false;
+export class CircuitBreaker {
+  private readonly options: CircuitBreakerOptions;
+  private open = false;
   private stopped = false;
   private timer: NodeJS.Timeout | undefined;
 
-  constructor(options: OutageOptions) {
+  constructor(options: CircuitBreakerOptions) {
     this.options = options;
   }
 
-  get isOn(): boolean {
-    return this.on;
+  get isOpen(): boolean {
+    return this.open;
   }
 
   /** A statement failed in a way that says that Postgres is not there. */
-  begin(): void {
-    if (this.on || this.stopped) return;
-    this.on = true;
-    this.options.onBegin();
+  trip(): void {
+    if (this.open || this.stopped) return;
+    this.open = true;
+    this.options.onOpen();
     void this.look();
   }
 
@@ -44,8 +44,8 @@ export class Outage {
     try {
       await this.options.probe();
       if (this.stopped) return;
-      this.on = false;
-      this.options.onEnd();
+      this.open = false;
+      this.options.onClose();
     } catch (error) {
       if (this.stopped) return;
       this.options.onProbeFailed(error);

@@ -2,7 +2,7 @@
 import type { Metrics } from '../telemetry/metrics.ts';
 import { recordCommit, traceIdOf } from '../telemetry/tracing.ts';
 import { appendBatch } from './append.ts';
-import { Outage } from './circuit-breaker.ts';
+import { CircuitBreaker } from './circuit-breaker.ts';
 import { Lane } from './lane.ts';
 import { ensurePartitions, startUpkeep, type Upkeep } from './maintenance.ts';
 import { Database, historyAway, historyError, isOutage, type PostgresLogin } from './pool.ts';
@@ -45,7 +45,7 @@ export class PgHistory implements History {
   /** Two sets of connections: however many read, a publish never waits for one of them. */
   private readonly writes: Database;
   private readonly reads: Database;
-  private readonly outage: Outage;
+  private readonly breaker: CircuitBreaker;
   private readonly lanes: readonly Lane[];
   private suspecting = false;
   /** Size of the database; undefined until the upkeep has asked. */
@@ -56,14 +56,14 @@ export class PgHistory implements History {
     this.options = options;
     this.writes = this.connect(options.lanes);
     this.reads = this.connect(options.poolMax - options.lanes);
-    this.outage = new Outage({
+    this.breaker = new CircuitBreaker({
       probe: () => probeWritable(this.reads),
       retryMs: PROBE_INTERVAL_MS,
-      onBegin: () => {
+      onOpen: () => {
         this.writes.replace();
         this.reads.replace();
       },
-      onEnd: () => this.restored(),
+      onClose: () => this.restored(),
       onProbeFailed: (error) => options.onError('Postgres is away.', error),
     });
     this.lanes = Array.from({ length: options.lanes }, () => this.createLane());
@@ -71,7 +71,7 @@ export class PgHistory implements History {
     options.metrics.observe('holdfast.history.queue.limit', () => this.laneMax);
     options.metrics.observe('holdfast.history.connections.limit', () => options.poolMax);
     options.metrics.observe('holdfast.history.size.bytes', () => this.bytes);
-    options.metrics.observe('holdfast.history.up', () => (this.outage.isOn ? 0 : 1));
+    options.metrics.observe('holdfast.history.up', () => (this.breaker.isOpen ? 0 : 1));
     for (const state of ['busy', 'idle', 'waiting'] as const)
       options.metrics.observe(
         'holdfast.history.connections',
@@ -105,7 +105,7 @@ export class PgHistory implements History {
   }
 
   get isReachable(): boolean {
-    return !this.outage.isOn;
+    return !this.breaker.isOpen;
   }
 
   /** What a lane may hold: a channel always uses the same one, so this is where publishes are refused. */
@@ -149,7 +149,7 @@ export class PgHistory implements History {
   /** Waits for what is in flight, then closes the connections. */
   async close(): Promise<void> {
     this.upkeep?.stop();
-    this.outage.stop();
+    this.breaker.stop();
     await Promise.all([this.writes.close(), this.reads.close()]);
   }
 
@@ -172,7 +172,7 @@ export class PgHistory implements History {
       batchMax: this.options.batchMax,
       queueMax: this.laneMax,
       store: (messages) => this.store(messages),
-      refusal: () => (this.outage.isOn ? historyAway() : undefined),
+      refusal: () => (this.breaker.isOpen ? historyAway() : undefined),
       onCommitted: (result) => this.onCommitted(result.committed),
       onBatch: (waitSeconds, size) => {
         metrics.record('holdfast.publish.stage.seconds', waitSeconds, { stage: 'queue' });
@@ -210,13 +210,13 @@ export class PgHistory implements History {
    * anything is refused: it may have been that connection alone.
    */
   private async suspect(): Promise<void> {
-    if (this.suspecting || this.outage.isOn) return;
+    if (this.suspecting || this.breaker.isOpen) return;
     this.suspecting = true;
     try {
       await probeWritable(this.reads);
       this.onRestored();
     } catch (error) {
-      if (isOutage(error)) this.outage.begin();
+      if (isOutage(error)) this.breaker.trip();
     } finally {
       this.suspecting = false;
     }
@@ -228,14 +228,14 @@ export class PgHistory implements History {
   }
 
   private async query<T>(kind: StatementKind, run: () => Promise<T>, traceId?: string): Promise<T> {
-    if (this.outage.isOn) throw historyAway();
+    if (this.breaker.isOpen) throw historyAway();
     this.options.metrics.add('holdfast.history.statements', 1, { kind });
     try {
       return await run();
     } catch (error) {
       this.options.metrics.add('holdfast.history.errors', 1, { kind });
       this.options.onError(`A history statement failed (${kind}).`, error, traceId);
-      if (isOutage(error)) this.outage.begin();
+      if (isOutage(error)) this.breaker.trip();
       throw historyError(error);
     }
   }

@@ -202,7 +202,7 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     part: 'Postgres loss',
     bug: 'an outage is never noticed, every publish waits for its own timeout',
     file: 'server/history/history.ts',
-    find: '      if (isOutage(error)) this.outage.begin();\n      throw historyError(error);',
+    find: '      if (isOutage(error)) this.breaker.trip();\n      throw historyError(error);',
     replace: '      throw historyError(error);',
     tests: 'tests/integration/faults/postgres',
     name: 'paused',
