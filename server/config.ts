@@ -101,9 +101,9 @@ export const SETTINGS = {
     default: 0,
     desc: 'Days of messages to keep, whole days in UTC. 0 keeps all. Positions older than that cannot be recovered.',
   }),
-  HISTORY_UPKEEP_INTERVAL_MS: milliseconds({
+  HISTORY_MAINTENANCE_INTERVAL_MS: milliseconds({
     default: 600_000,
-    desc: 'Time between rounds of upkeep: partitions made in advance, expired ones dropped.',
+    desc: 'Time between rounds of maintenance: partitions made in advance, expired ones dropped.',
   }),
 
   REDIS_URL: serverUrl(

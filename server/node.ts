@@ -201,7 +201,7 @@ function createHistory(
     queueMax: config.HISTORY_QUEUE_MAX,
     partitionDaysAhead: config.HISTORY_PARTITION_DAYS_AHEAD,
     retentionDays: config.HISTORY_RETENTION_DAYS,
-    upkeepIntervalMs: config.HISTORY_UPKEEP_INTERVAL_MS,
+    maintenanceIntervalMs: config.HISTORY_MAINTENANCE_INTERVAL_MS,
     metrics,
     log: (message) => log.info(message),
     onError,

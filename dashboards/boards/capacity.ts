@@ -98,7 +98,7 @@ export const CAPACITY: Board = {
           title: 'Growth of the history',
           description: 'Bytes per day, from the last six hours.',
           unit: 'bytes',
-          alert: 'HoldfastUpkeepFailing',
+          alert: 'HoldfastMaintenanceFailing',
           queries: [{ expr: 'max(deriv(holdfast_history_size_bytes[6h])) * 86400', legend: 'a day' }],
         },
         {

@@ -101,7 +101,7 @@ export const POSTGRES: Board = {
           description: 'Per second; the nodes’ log has the reasons.',
           unit: 'ops',
           kind: 'stack',
-          alert: 'HoldfastUpkeepFailing',
+          alert: 'HoldfastMaintenanceFailing',
           queries: [{ expr: q.rate('holdfast.history.errors', { by: ['kind'] }), legend: '{{kind}}' }],
           min: 0,
         },
@@ -123,9 +123,9 @@ export const POSTGRES: Board = {
       panels: [
         {
           title: 'Size of the history',
-          description: 'The whole database, as of the last upkeep.',
+          description: 'The whole database, as of the last maintenance.',
           unit: 'bytes',
-          alert: 'HoldfastUpkeepFailing',
+          alert: 'HoldfastMaintenanceFailing',
           queries: [{ expr: q.gauge('holdfast.history.size.bytes', 'max'), legend: 'size' }],
           min: 0,
         },
@@ -133,7 +133,7 @@ export const POSTGRES: Board = {
           title: 'Partitions dropped',
           description: 'By retention, in the last day. None where all is kept.',
           unit: 'short',
-          alert: 'HoldfastUpkeepFailing',
+          alert: 'HoldfastMaintenanceFailing',
           queries: [
             { expr: 'sum(increase(holdfast_history_partitions_dropped_total[1d]))', legend: 'dropped in a day' },
           ],

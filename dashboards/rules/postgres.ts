@@ -63,11 +63,11 @@ export const POSTGRES_RULES: RuleGroup = {
       board: 'postgres',
     },
     {
-      alert: 'HoldfastUpkeepFailing',
-      expr: `sum(increase(${q.select('holdfast.history.errors', { where: { kind: 'upkeep' } })}[15m])) > 0 and min(${q.select('holdfast.history.up')}) == 1`,
+      alert: 'HoldfastMaintenanceFailing',
+      expr: `sum(increase(${q.select('holdfast.history.errors', { where: { kind: 'maintenance' } })}[15m])) > 0 and min(${q.select('holdfast.history.up')}) == 1`,
       for: '30m',
       severity: 'ticket',
-      summary: 'The upkeep of the history fails',
+      summary: 'The maintenance of the history fails',
       description:
         'Making the partitions of the next days, or dropping old ones, failed {{ $value | humanize }} times. In HISTORY_PARTITION_DAYS_AHEAD days there is nothing to write to. The nodes’ log has the reason, often a lock or a permission.',
       threshold:

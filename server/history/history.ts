@@ -1,10 +1,10 @@
-/** The history in Postgres: group commit over lanes, reads, upkeep. Knows nobody above it: it tells what it committed through a callback. */
+/** The history in Postgres: group commit over lanes, reads, maintenance. Knows nobody above it: it tells what it committed through a callback. */
 import type { Metrics } from '../telemetry/metrics.ts';
 import { recordCommit, traceIdOf } from '../telemetry/tracing.ts';
 import { appendBatch } from './append.ts';
 import { CircuitBreaker } from './circuit-breaker.ts';
 import { Lane } from './lane.ts';
-import { ensurePartitions, startUpkeep, type Upkeep } from './maintenance.ts';
+import { ensurePartitions, type Maintenance, startMaintenance } from './maintenance.ts';
 import { Database, historyAway, historyError, isOutage, type PostgresLogin } from './pool.ts';
 import { probeWritable, readPage, readTops, readTopsSince } from './read.ts';
 import type { Appended, Committed, History, NewMessage, Page, PageQuery, RecentTops, Tops } from './types.ts';
@@ -20,7 +20,7 @@ export interface HistoryOptions {
   readonly partitionDaysAhead: number;
   /** Days of messages to keep; 0: all. */
   readonly retentionDays: number;
-  readonly upkeepIntervalMs: number;
+  readonly maintenanceIntervalMs: number;
   readonly metrics: Metrics;
   readonly log: (message: string) => void;
   /** `traceId`: of the trace that it belongs to, if there is one. */
@@ -29,7 +29,7 @@ export interface HistoryOptions {
 
 type StatementKind = 'append' | 'page' | 'tops' | 'recent' | 'epoch';
 
-/** 23514: "no partition of relation found for row". The upkeep failed for days; make the partitions now and try again. */
+/** 23514: "no partition of relation found for row". The maintenance failed for days; make the partitions now and try again. */
 const NO_PARTITION = '23514';
 
 /** Pause between looks for a Postgres that is away: soon enough for people, and rare for a server that is starting. */
@@ -48,9 +48,9 @@ export class PgHistory implements History {
   private readonly breaker: CircuitBreaker;
   private readonly lanes: readonly Lane[];
   private suspecting = false;
-  /** Size of the database; undefined until the upkeep has asked. */
+  /** Size of the database; undefined until the maintenance has asked. */
   private bytes: number | undefined;
-  private upkeep: Upkeep | undefined;
+  private maintenance: Maintenance | undefined;
 
   constructor(options: HistoryOptions) {
     this.options = options;
@@ -80,14 +80,14 @@ export class PgHistory implements History {
       );
   }
 
-  /** Opens the connections to Postgres, and begins the upkeep. */
+  /** Opens the connections to Postgres, and begins the maintenance. */
   async start(): Promise<void> {
     await this.warm();
-    const { login, connectTimeoutMs, upkeepIntervalMs, partitionDaysAhead, retentionDays, metrics } = this.options;
-    this.upkeep = startUpkeep({
+    const { login, connectTimeoutMs, maintenanceIntervalMs, partitionDaysAhead, retentionDays, metrics } = this.options;
+    this.maintenance = startMaintenance({
       database: this.reads,
       connection: { ...login, connectTimeoutMs },
-      intervalMs: upkeepIntervalMs,
+      intervalMs: maintenanceIntervalMs,
       daysAhead: partitionDaysAhead,
       retentionDays,
       onSize: (bytes) => {
@@ -99,7 +99,7 @@ export class PgHistory implements History {
       },
       onError: (kind, error) => {
         metrics.add('holdfast.history.errors', 1, { kind });
-        this.options.onError(`History upkeep failed (${kind}).`, error);
+        this.options.onError(`History maintenance failed (${kind}).`, error);
       },
     });
   }
@@ -148,7 +148,7 @@ export class PgHistory implements History {
 
   /** Waits for what is in flight, then closes the connections. */
   async close(): Promise<void> {
-    this.upkeep?.stop();
+    this.maintenance?.stop();
     this.breaker.stop();
     await Promise.all([this.writes.close(), this.reads.close()]);
   }

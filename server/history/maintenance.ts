@@ -16,7 +16,7 @@ async function databaseSize(database: Queryable): Promise<number> {
   return Number(rows[0]?.bytes);
 }
 
-export interface UpkeepOptions {
+export interface MaintenanceOptions {
   readonly database: Queryable;
   /** For a connection of its own: dropping a partition waits for its readers, longer than a publish may take. */
   readonly connection: PostgresLogin & Pick<PoolOptions, 'connectTimeoutMs'>;
@@ -27,27 +27,27 @@ export interface UpkeepOptions {
   readonly retentionDays: number;
   readonly onSize: (bytes: number) => void;
   readonly onDropped: (tables: readonly string[]) => void;
-  /** `upkeep`: partitions, which are needed some days from now; `trim`: the list of commits, tried again in a minute. */
-  readonly onError: (kind: 'upkeep' | 'trim', error: unknown) => void;
+  /** `maintenance`: partitions, which are needed some days from now; `trim`: the list of commits, tried again in a minute. */
+  readonly onError: (kind: 'maintenance' | 'trim', error: unknown) => void;
 }
 
 /** Longest a partition may take to be detached, milliseconds: somebody's forgotten transaction must not hold this up for ever. */
 const DROP_TIMEOUT_MS = 60_000;
 const TRIM_INTERVAL_MS = 60_000;
 
-export interface Upkeep {
+export interface Maintenance {
   stop(): void;
 }
 
-/** Runs the upkeep now and at intervals, in the background. Errors go to `onError`; the next round tries again. */
-export function startUpkeep(options: UpkeepOptions): Upkeep {
+/** Runs the maintenance now and at intervals, in the background. Errors go to `onError`; the next round tries again. */
+export function startMaintenance(options: MaintenanceOptions): Maintenance {
   const { database, intervalMs, daysAhead, onError } = options;
   const tidy = () => {
     ensurePartitions(database, daysAhead)
       .then(() => dropPartitions(options))
       .then(() => databaseSize(database))
       .then(options.onSize)
-      .catch((error: unknown) => onError('upkeep', error));
+      .catch((error: unknown) => onError('maintenance', error));
   };
   tidy();
   // Jitter, so that nodes that started together do not work together.
@@ -66,8 +66,8 @@ export function startUpkeep(options: UpkeepOptions): Upkeep {
   };
 }
 
-async function dropPartitions({ connection, retentionDays, onDropped, onError }: UpkeepOptions): Promise<void> {
-  const onIdleError = (error: Error) => onError('upkeep', error);
+async function dropPartitions({ connection, retentionDays, onDropped, onError }: MaintenanceOptions): Promise<void> {
+  const onIdleError = (error: Error) => onError('maintenance', error);
   const session = createPool({ ...connection, max: 1, statementTimeoutMs: DROP_TIMEOUT_MS, onIdleError });
   try {
     const tables = await dropExpired(session, retentionDays);

@@ -157,7 +157,7 @@ export const FAULTS: readonly Fault[] = [
   },
   {
     fault: 'the function that makes partitions is gone',
-    alerts: { HoldfastUpkeepFailing: 60 },
+    alerts: { HoldfastMaintenanceFailing: 60 },
     inject: async ({ sql }) => {
       await sql('ALTER FUNCTION ensure_partitions RENAME TO ensure_partitions_gone');
       return () => sql('ALTER FUNCTION ensure_partitions_gone RENAME TO ensure_partitions');

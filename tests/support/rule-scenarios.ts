@@ -41,7 +41,7 @@ const NODE: Readonly<Record<string, Level>> = {
   holdfast_history_queue: 10,
   holdfast_history_queue_limit: 20_000,
   'holdfast_history_connections{state="waiting"}': 0,
-  'holdfast_history_errors_total{kind="upkeep"}': 0,
+  'holdfast_history_errors_total{kind="maintenance"}': 0,
   holdfast_history_regressions_total: 0,
   'holdfast_recoveries_total{result="recovered"}': 60,
   'holdfast_recoveries_total{result="epoch_changed"}': 0,
@@ -221,15 +221,15 @@ export const SCENARIOS: readonly Scenario[] = [
   },
   { alert: 'HoldfastHistoryRegressed', fault: { holdfast_history_regressions_total: 1 }, one: true, minutes: [2, 20] },
   {
-    alert: 'HoldfastUpkeepFailing',
-    fault: { 'holdfast_history_errors_total{kind="upkeep"}': 0.2 },
+    alert: 'HoldfastMaintenanceFailing',
+    fault: { 'holdfast_history_errors_total{kind="maintenance"}': 0.2 },
     minutes: [40, 70],
   },
   {
-    alert: 'HoldfastUpkeepFailing',
+    alert: 'HoldfastMaintenanceFailing',
     when: 'Postgres fails over once',
     silent: true,
-    fault: { 'holdfast_history_errors_total{kind="upkeep"}': 1 },
+    fault: { 'holdfast_history_errors_total{kind="maintenance"}': 1 },
     minutes: [1, 70],
   },
   {

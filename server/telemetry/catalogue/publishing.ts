@@ -63,9 +63,9 @@ export const PUBLISHING = {
   'holdfast.history.errors': {
     type: 'counter',
     unit: '{error}',
-    help: 'Statements that failed by kind; `upkeep`: making partitions, dropping old ones; `trim`: shortening the list of commits.',
-    why: 'The node’s log has the reason. A failing `upkeep` does not hurt today: in some days there is no partition to write to.',
-    labels: { kind: [...STATEMENTS, 'upkeep', 'trim'] },
+    help: 'Statements that failed by kind; `maintenance`: making partitions, dropping old ones; `trim`: shortening the list of commits.',
+    why: 'The node’s log has the reason. A failing `maintenance` does not hurt today: in some days there is no partition to write to.',
+    labels: { kind: [...STATEMENTS, 'maintenance', 'trim'] },
   },
   'holdfast.history.partitions.dropped': {
     type: 'counter',
@@ -95,7 +95,7 @@ export const PUBLISHING = {
   'holdfast.history.size.bytes': {
     type: 'gauge',
     unit: 'By',
-    help: 'Size of the database, as of the last upkeep.',
+    help: 'Size of the database, as of the last maintenance.',
     why: 'How fast the disk fills, and whether retention keeps up.',
   },
 } as const satisfies Catalogue;

@@ -24,7 +24,7 @@ describe('history', () => {
       batchMax: 50,
       queueMax: 10_000,
       retentionDays: 0,
-      upkeepIntervalMs: 600_000,
+      maintenanceIntervalMs: 600_000,
       log: () => {},
       partitionDaysAhead: 2,
       metrics: NO_METRICS,

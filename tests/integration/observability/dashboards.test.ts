@@ -40,7 +40,7 @@ describeWith(
     logs = temporaryDirectory('dashboards');
     cluster = await startTestCluster({
       nginx: true,
-      env: { LOG_LEVEL: 'error', HISTORY_UPKEEP_INTERVAL_MS: '500', REDIS_CANARY_INTERVAL_MS: '200' },
+      env: { LOG_LEVEL: 'error', HISTORY_MAINTENANCE_INTERVAL_MS: '500', REDIS_CANARY_INTERVAL_MS: '200' },
     });
   });
   afterAll(async () => {
