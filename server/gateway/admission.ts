@@ -5,7 +5,7 @@ import { AppError, errorBody } from '../errors.ts';
 import { SUBPROTOCOL } from '../protocol/messages.ts';
 import { AcceptPace } from './accept-pace.ts';
 
-export interface DoorOptions {
+export interface AdmissionOptions {
   /** Origins allowed besides the service's own host; `*` allows all. */
   readonly allowedOrigins: readonly string[];
   readonly maxConnections: number;
@@ -16,12 +16,12 @@ export interface DoorOptions {
 /** Why an upgrade was refused, as the metric names it. */
 export type Refusal = 'bad_request' | 'origin_rejected' | 'full' | 'paced' | 'draining';
 
-export interface DoorState {
+export interface AdmissionState {
   readonly connections: number;
   readonly draining: boolean;
 }
 
-export type DoorDecision =
+export type AdmissionDecision =
   | { readonly allowed: true; readonly credential: Credential }
   | { readonly allowed: false; readonly refusal: Refusal; readonly error: AppError };
 
@@ -31,16 +31,16 @@ export type Credential = { readonly method: 'ticket' | 'query'; readonly value: 
 /** Retry-After while full or draining: long enough for a scale-out or a deregistration to show. */
 export const RETRY_FULL_MS = 5_000;
 
-export class Door {
-  private readonly options: DoorOptions;
+export class Admission {
+  private readonly options: AdmissionOptions;
   private readonly pace: AcceptPace;
 
-  constructor(options: DoorOptions) {
+  constructor(options: AdmissionOptions) {
     this.options = options;
     this.pace = new AcceptPace(options.acceptRate, performance.now());
   }
 
-  decide(request: IncomingMessage, state: DoorState): DoorDecision {
+  decide(request: IncomingMessage, state: AdmissionState): AdmissionDecision {
     if (request.headers.upgrade?.toLowerCase() !== 'websocket') {
       const text = 'The only upgrade here is to websocket; send this request without Upgrade.';
       return refuse('bad_request', new AppError('bad_request', text));
@@ -60,7 +60,7 @@ export class Door {
     return this.admit(state) ?? { allowed: true, credential: credentialOf(url.searchParams) };
   }
 
-  private admit({ connections, draining }: DoorState): DoorDecision | undefined {
+  private admit({ connections, draining }: AdmissionState): AdmissionDecision | undefined {
     const later = { retryAfterMs: RETRY_FULL_MS };
     if (draining) return refuse('draining', new AppError('draining', 'This node is leaving service.', later));
     if (connections >= this.options.maxConnections)
@@ -74,7 +74,7 @@ export class Door {
   }
 }
 
-function refuse(refusal: Refusal, error: AppError): DoorDecision {
+function refuse(refusal: Refusal, error: AppError): AdmissionDecision {
   return { allowed: false, refusal, error };
 }
 

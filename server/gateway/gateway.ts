@@ -6,7 +6,7 @@ import type { Principal } from '../auth/authenticator.ts';
 import { AppError, toAppError } from '../errors.ts';
 import { SUBPROTOCOL } from '../protocol/messages.ts';
 import { CLOSE_LABELS } from '../telemetry/catalogue.ts';
-import { answerRefusal, type Credential, Door } from './admission.ts';
+import { Admission, answerRefusal, type Credential } from './admission.ts';
 import { Connection } from './connection.ts';
 import { type DrainProgress, drain } from './drain.ts';
 import { Heartbeat } from './heartbeat.ts';
@@ -30,7 +30,7 @@ const SWEEP_MS = 1_000;
 export class Gateway {
   private readonly options: GatewayOptions;
   private readonly wss: WebSocketServer;
-  private readonly door: Door;
+  private readonly admission: Admission;
   private readonly heartbeat: Heartbeat<Connection>;
   private readonly connections = new Set<Connection>();
   private readonly sessions = new Map<Connection, Session>();
@@ -56,7 +56,7 @@ export class Gateway {
       perMessageDeflate: false,
       handleProtocols: () => SUBPROTOCOL,
     });
-    this.door = new Door(options);
+    this.admission = new Admission(options);
     this.heartbeat = new Heartbeat({ intervalMs: session.heartbeatIntervalMs, timeoutMs: session.heartbeatTimeoutMs });
     this.sweeper = setInterval(() => this.sweep(), SWEEP_MS);
     this.sweeper.unref();
@@ -115,7 +115,7 @@ export class Gateway {
     const onError = () => socket.destroy();
     socket.on('error', onError);
     const state = { connections: this.connections.size + this.arriving, draining: this.draining };
-    const decision = this.door.decide(request, state);
+    const decision = this.admission.decide(request, state);
     if (!decision.allowed) {
       metrics.add('holdfast.handshakes', 1, { result: decision.refusal });
       answerRefusal(socket, decision.error);
