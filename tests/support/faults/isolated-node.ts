@@ -10,7 +10,7 @@ import { HoldfastNode } from '../../../infra/local/servers/node.ts';
 import { signToken } from '../../../infra/local/token/sign-token.ts';
 import { createDatabase } from '../database.ts';
 import { type Host, Network } from './network.ts';
-import { Gate, unixDoor } from './port-forward.ts';
+import { forwardUnixSocket, Gate } from './port-forward.ts';
 
 export interface ClientHost {
   readonly host: Host;
@@ -57,9 +57,9 @@ export class IsolatedNode {
   async clientHost(name: string): Promise<ClientHost> {
     const host = await this.#network.host(name);
     const gate = await Gate.open(host.namespace);
-    const door = await gate.door({ host: this.host.address, port: this.node.port });
-    this.#undo.push(() => door.close());
-    return { host, url: `http://127.0.0.1:${door.port}` };
+    const forward = await gate.forward({ host: this.host.address, port: this.node.port });
+    this.#undo.push(() => forward.close());
+    return { host, url: `http://127.0.0.1:${forward.port}` };
   }
 
   /** A token that the node accepts, for every channel. */
@@ -83,8 +83,8 @@ async function undoAll(undo: Undo): Promise<void> {
 async function bringIn(host: Host, databaseUrl: string, undo: Undo): Promise<string> {
   const url = new URL(databaseUrl);
   const { directory } = host.namespace;
-  const door = await unixDoor(join(directory, `.s.PGSQL.${url.port}`), Number(url.port));
-  undo.push(() => door.close());
+  const forward = await forwardUnixSocket(join(directory, `.s.PGSQL.${url.port}`), Number(url.port));
+  undo.push(() => forward.close());
   url.searchParams.set('host', directory);
   return url.href;
 }
@@ -94,8 +94,8 @@ async function startNode(host: Host, env: Readonly<Record<string, string>>, undo
   const [port = 0, metricsPort = 0] = await freePorts(2);
   const gate = await Gate.open(host.namespace);
   for (const each of [port, metricsPort]) {
-    const door = await gate.door({ host: '127.0.0.1', port: each }, each);
-    undo.push(() => door.close());
+    const forward = await gate.forward({ host: '127.0.0.1', port: each }, each);
+    undo.push(() => forward.close());
   }
   const node = await HoldfastNode.start({
     name: 'isolated',

@@ -3,7 +3,7 @@
  * a host off is to make its port at the switch drop every frame, to it and from it. Its own link stays up and so do its
  * routes, so that its TCP, and that of its peers, learns nothing: no RST, no FIN, no error, as with a dead router.
  *
- * Nothing of it touches the machine's own network, and nothing outside can reach it but through `doors.ts`.
+ * Nothing of it touches the machine's own network, and nothing outside can reach it but through `port-forward.ts`.
  */
 import { Namespace } from './namespace.ts';
 

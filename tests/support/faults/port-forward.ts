@@ -17,7 +17,7 @@ const GATE = join(import.meta.dirname, 'gate.mjs');
 const START_DEADLINE_MS = 20_000;
 
 /** A listener of this process that hands every connection on. */
-export class Door {
+export class PortForward {
   /** On 127.0.0.1; 0 for a Unix socket. */
   readonly port: number;
   readonly #server: Server;
@@ -33,7 +33,7 @@ export class Door {
     });
   }
 
-  static open(at: { port: number; host: string } | { path: string }, dial: () => Socket): Promise<Door> {
+  static open(at: { port: number; host: string } | { path: string }, dial: () => Socket): Promise<PortForward> {
     const server = createServer({ allowHalfOpen: true, noDelay: true }, (near) => {
       pipeline(near, dial(), near, () => {
         // Either end broke; the pipeline has destroyed the other.
@@ -41,7 +41,7 @@ export class Door {
     });
     return new Promise((resolve, reject) => {
       server.once('error', reject);
-      server.listen(at, () => resolve(new Door(server)));
+      server.listen(at, () => resolve(new PortForward(server)));
     });
   }
 
@@ -67,8 +67,8 @@ export class Gate {
   }
 
   /** A port of this machine's loopback (default: a free one) that leads to `target` as the namespace sees it. */
-  door(target: Target, port = 0): Promise<Door> {
-    return Door.open({ port, host: '127.0.0.1' }, () => this.#dial(target));
+  forward(target: Target, port = 0): Promise<PortForward> {
+    return PortForward.open({ port, host: '127.0.0.1' }, () => this.#dial(target));
   }
 
   #dial({ host, port }: Target): Socket {
@@ -79,8 +79,8 @@ export class Gate {
 }
 
 /** A Unix socket that leads to a port of this machine's loopback, for programs in a namespace. */
-export function unixDoor(path: string, port: number): Promise<Door> {
-  return Door.open({ path }, () => connect({ host: '127.0.0.1', port, allowHalfOpen: true, noDelay: true }));
+export function forwardUnixSocket(path: string, port: number): Promise<PortForward> {
+  return PortForward.open({ path }, () => connect({ host: '127.0.0.1', port, allowHalfOpen: true, noDelay: true }));
 }
 
 function canConnect(path: string): Promise<boolean> {
