@@ -7,7 +7,7 @@ import type { ErrorPush, Message, Position, Presence, Subscribed, Typing, Unsubs
 import type { Backoff } from './backoff.ts';
 import { guarded } from './emitter.ts';
 import { fromWire, type HoldfastError } from './errors.ts';
-import { Roster } from './presence-state.ts';
+import { PresenceState } from './presence-state.ts';
 import { type Next, SubscriptionMachine } from './subscription.ts';
 import type { Subscription, SubscriptionHandlers, SubscriptionStats } from './types.ts';
 import { TypingDebounce } from './typing.ts';
@@ -35,7 +35,7 @@ export class ChannelSubscription implements Subscription {
   readonly #machine: SubscriptionMachine;
   readonly #backoff: Backoff;
   readonly #typing: TypingDebounce;
-  readonly #roster = new Roster();
+  readonly #presence = new PresenceState();
   readonly #report = (error: HoldfastError): void => this.#host.report(error);
   #wantsPresence = false;
   #presenceId: string | null = null;
@@ -130,7 +130,7 @@ export class ChannelSubscription implements Subscription {
 
   #onPresence(frame: Presence): void {
     if (this.#machine.phase !== 'live') return;
-    guarded(this.#handlers.onPresence, this.#roster.apply(frame), this.#report);
+    guarded(this.#handlers.onPresence, this.#presence.apply(frame), this.#report);
   }
 
   /** Answers whether the error was this subscription's. */

@@ -4,7 +4,7 @@
 import type { Presence } from '../protocol/messages.ts';
 import type { PresenceEvent } from './types.ts';
 
-export class Roster {
+export class PresenceState {
   #users = new Set<string>();
 
   /** Applies a push, and says what it changed. A full list replaces what was known, as after a reconnect. */
