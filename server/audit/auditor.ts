@@ -5,7 +5,7 @@
 import { createHistogram, type RecordableHistogram } from 'node:perf_hooks';
 import type { Json, Message, Position, Subscribed } from '../protocol/messages.ts';
 import { type AuditedPage, ChannelAudit } from './channel-audit.ts';
-import { type Counts, Journal, noCounts } from './receiver-ledger.ts';
+import { type Counts, noCounts, ReceiverLedger } from './receiver-ledger.ts';
 
 /** Reads the messages after an offset, oldest first. Rejects when the history cannot be read now. */
 export type HistorySource = (channel: string, after: number) => Promise<AuditedPage>;
@@ -60,7 +60,7 @@ export class Auditor {
   private readonly options: AuditorOptions;
   private readonly now: () => number;
   private readonly channels = new Map<string, ChannelAudit>();
-  private readonly journals = new Map<string, Map<string, Journal>>();
+  private readonly ledgers = new Map<string, Map<string, ReceiverLedger>>();
   private readonly receivers = new Set<string>();
   private readonly latency: RecordableHistogram = createHistogram();
   private readonly findings: Finding[] = [];
@@ -80,7 +80,7 @@ export class Auditor {
       subscribed: (reply) => this.subscribed(name, reply),
       message: (message) => this.received(name, message),
       disconnected: () => this.disconnected(name),
-      position: (channel) => this.journals.get(channel)?.get(name)?.position,
+      position: (channel) => this.ledgers.get(channel)?.get(name)?.position,
     };
   }
 
@@ -100,9 +100,9 @@ export class Auditor {
       const at = this.now();
       while (channel.addPage(await this.options.history(name, channel.after)));
       const { position } = channel;
-      for (const [receiver, journal] of this.journals.get(name) ?? []) {
-        if (position) journal.owe(position, at);
-        this.giveUp(name, receiver, journal, at - (this.options.graceMs ?? GRACE_MS));
+      for (const [receiver, ledger] of this.ledgers.get(name) ?? []) {
+        if (position) ledger.owe(position, at);
+        this.giveUp(name, receiver, ledger, at - (this.options.graceMs ?? GRACE_MS));
       }
     }
   }
@@ -111,17 +111,15 @@ export class Auditor {
   get isComplete(): boolean {
     return [...this.channels].every(([name, channel]) => {
       const { position } = channel;
-      return [...(this.journals.get(name)?.values() ?? [])].every(
-        (journal) => position && journal.isComplete(position),
-      );
+      return [...(this.ledgers.get(name)?.values() ?? [])].every((ledger) => position && ledger.isComplete(position));
     });
   }
 
   /** The end: nobody publishes any more. What is owed counts as lost, claims beyond the history as false. */
   async close(): Promise<AuditReport> {
     await this.follow();
-    for (const [name, journals] of this.journals)
-      for (const [receiver, journal] of journals) this.giveUp(name, receiver, journal, Number.POSITIVE_INFINITY);
+    for (const [name, ledgers] of this.ledgers)
+      for (const [receiver, ledger] of ledgers) this.giveUp(name, receiver, ledger, Number.POSITIVE_INFINITY);
     for (const channel of this.channels.values()) channel.close();
     return this.report();
   }
@@ -129,9 +127,9 @@ export class Auditor {
   /** The figures so far. */
   report(): AuditReport {
     const counts = noCounts();
-    for (const journals of this.journals.values()) {
-      for (const journal of journals.values())
-        for (const key of Object.keys(counts) as (keyof Counts)[]) counts[key] += journal.counts[key];
+    for (const ledgers of this.ledgers.values()) {
+      for (const ledger of ledgers.values())
+        for (const key of Object.keys(counts) as (keyof Counts)[]) counts[key] += ledger.counts[key];
     }
     const { latency } = this;
     return {
@@ -156,31 +154,31 @@ export class Auditor {
 
   private subscribed(receiver: string, { channel, epoch, offset, recovered, reason }: Subscribed): void {
     this.channel(channel).begin({ epoch, offset });
-    const journal = this.journal(channel, receiver);
-    const before = journal.position;
+    const ledger = this.ledger(channel, receiver);
+    const before = ledger.position;
     if (recovered && before && before.epoch !== epoch) {
       this.falseRecoveries++;
       this.note({ kind: 'false recovery', channel, receiver, first: offset, last: offset });
     }
-    journal.begin({ epoch, offset }, recovered, reason !== undefined);
+    ledger.begin({ epoch, offset }, recovered, reason !== undefined);
   }
 
   private received(receiver: string, message: Message): void {
     const { channel, offset, id, data } = message;
-    const journal = this.journal(channel, receiver);
-    const { duplicated } = journal.counts;
-    journal.receive(offset);
+    const ledger = this.ledger(channel, receiver);
+    const { duplicated } = ledger.counts;
+    ledger.receive(offset);
     this.channel(channel).received({ offset, id, data });
-    if (journal.counts.duplicated > duplicated) return;
+    if (ledger.counts.duplicated > duplicated) return;
     this.latency.record(Math.max(0, Math.round(Date.now() - Date.parse(message.created_at))) + 1);
   }
 
   private disconnected(receiver: string): void {
-    for (const journals of this.journals.values()) journals.get(receiver)?.pause();
+    for (const ledgers of this.ledgers.values()) ledgers.get(receiver)?.pause();
   }
 
-  private giveUp(channel: string, receiver: string, journal: Journal, before: number): void {
-    for (const range of journal.expire(before)) this.note({ kind: 'lost', channel, receiver, ...range });
+  private giveUp(channel: string, receiver: string, ledger: ReceiverLedger, before: number): void {
+    for (const range of ledger.expire(before)) this.note({ kind: 'lost', channel, receiver, ...range });
   }
 
   private channel(name: string): ChannelAudit {
@@ -200,12 +198,12 @@ export class Auditor {
     return channel;
   }
 
-  private journal(channel: string, receiver: string): Journal {
-    const journals = this.journals.get(channel) ?? new Map<string, Journal>();
-    this.journals.set(channel, journals);
-    const journal = journals.get(receiver) ?? new Journal();
-    journals.set(receiver, journal);
-    return journal;
+  private ledger(channel: string, receiver: string): ReceiverLedger {
+    const ledgers = this.ledgers.get(channel) ?? new Map<string, ReceiverLedger>();
+    this.ledgers.set(channel, ledgers);
+    const ledger = ledgers.get(receiver) ?? new ReceiverLedger();
+    ledgers.set(receiver, ledger);
+    return ledger;
   }
 
   private note(finding: Finding): void {

@@ -36,7 +36,7 @@ interface Debt {
 /** Debts kept apart; beyond it the newest stands for its predecessor, which only lengthens the grace. */
 const DEBTS_MAX = 1_000;
 
-export class Journal {
+export class ReceiverLedger {
   readonly counts = noCounts();
   private epoch: string | undefined;
   /** The offset that has to come next. */
