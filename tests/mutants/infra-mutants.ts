@@ -1,10 +1,10 @@
 /** Bugs to plant in `infra/`: what a hurried change could do to it. */
-import type { PlantedBug } from './server-mutants.ts';
+import type { Mutant } from './server-mutants.ts';
 
 const SCANNERS = 'tests/unit/infra/stacks/scanner-rules';
 const construct = (name: string) => `infra/constructs/${name}.ts`;
 
-export const INFRA_BUGS: readonly PlantedBug[] = [
+export const INFRA_MUTANTS: readonly Mutant[] = [
   {
     part: 'infra',
     bug: 'the database is public',

@@ -1,5 +1,5 @@
 /**
- * `npm run plant`: plants one bug after the other in a copy of the sources and runs its tests there. They must go red.
+ * `npm run mutants`: plants one bug after the other in a copy of the sources and runs its tests there. They must go red.
  * Exit code 1: a test stayed green, so it proves nothing. The working tree is never touched.
  */
 import { execFile, execFileSync } from 'node:child_process';
@@ -9,15 +9,15 @@ import { dirname, join } from 'node:path';
 import Table from 'cli-table3';
 import { Command } from 'commander';
 import { ROOT } from '../../infra/host/paths.ts';
-import { INFRA_BUGS } from './infra-mutants.ts';
-import { PLANTED_BUGS, type PlantedBug } from './server-mutants.ts';
-import { TELEMETRY_BUGS } from './telemetry-mutants.ts';
+import { INFRA_MUTANTS } from './infra-mutants.ts';
+import { type Mutant, SERVER_MUTANTS } from './server-mutants.ts';
+import { TELEMETRY_MUTANTS } from './telemetry-mutants.ts';
 
 const JEST = 'node_modules/jest/bin/jest.js';
 const TIMEOUT_MS = 420_000;
 
 interface Verdict {
-  readonly bug: PlantedBug;
+  readonly bug: Mutant;
   /** `red` is what is wanted; `broken`: no test ran, which proves nothing either. */
   readonly verdict: 'red' | 'GREEN' | 'broken';
   readonly seconds: number;
@@ -25,7 +25,7 @@ interface Verdict {
 
 /** A copy of what git knows and what it would add, with this tree's packages. */
 function copySources(): string {
-  const directory = mkdtempSync(join(tmpdir(), 'holdfast-planted-'));
+  const directory = mkdtempSync(join(tmpdir(), 'holdfast-mutant-'));
   const options = { cwd: ROOT, encoding: 'utf8', maxBuffer: 64e6 } as const;
   const list = execFileSync('git', ['ls-files', '-co', '--exclude-standard', '-z'], options);
   for (const path of list.split('\0').filter(Boolean)) {
@@ -37,7 +37,7 @@ function copySources(): string {
 }
 
 /** @throws Error when the place for the bug is not there exactly once */
-function plant(directory: string, { file, find, replace, bug }: PlantedBug): () => void {
+function plant(directory: string, { file, find, replace, bug }: Mutant): () => void {
   const path = join(directory, file);
   const source = readFileSync(path, 'utf8');
   if (source.split(find).length !== 2) throw new Error(`"${bug}" has no single place in ${file}: ${find}`);
@@ -48,8 +48,8 @@ function plant(directory: string, { file, find, replace, bug }: PlantedBug): () 
   return () => writeFileSync(path, source);
 }
 
-function runTests(directory: string, { tests, name }: PlantedBug): Promise<Verdict['verdict']> {
-  const report = join(directory, 'planted.json');
+function runTests(directory: string, { tests, name }: Mutant): Promise<Verdict['verdict']> {
+  const report = join(directory, 'mutant.json');
   rmSync(report, { force: true });
   const args = ['--experimental-vm-modules', JEST, tests, '--json', `--outputFile=${report}`, '--forceExit'];
   if (name !== undefined) args.push('-t', name);
@@ -68,7 +68,7 @@ function runTests(directory: string, { tests, name }: PlantedBug): Promise<Verdi
   });
 }
 
-async function tryOut(directory: string, bug: PlantedBug): Promise<Verdict> {
+async function tryOut(directory: string, bug: Mutant): Promise<Verdict> {
   const begin = performance.now();
   const restore = plant(directory, bug);
   const verdict = await runTests(directory, bug);
@@ -77,7 +77,7 @@ async function tryOut(directory: string, bug: PlantedBug): Promise<Verdict> {
 }
 
 async function plantAll(filter: string | undefined, json: boolean): Promise<void> {
-  const bugs = [...PLANTED_BUGS, ...INFRA_BUGS, ...TELEMETRY_BUGS].filter(
+  const bugs = [...SERVER_MUTANTS, ...INFRA_MUTANTS, ...TELEMETRY_MUTANTS].filter(
     ({ part, bug }) => !filter || `${part}: ${bug}`.includes(filter),
   );
   const directory = copySources();

@@ -2,7 +2,7 @@
  * Bugs to plant in the product, each with the tests that must go red. A test that stays green with its bug in place
  * proves nothing. `find` must occur exactly once in the file, so that a bug cannot silently miss its place.
  */
-export interface PlantedBug {
+export interface Mutant {
   /** Which promise it breaks. */
   readonly part: string;
   readonly bug: string;
@@ -14,7 +14,7 @@ export interface PlantedBug {
   readonly name?: string;
 }
 
-export const PLANTED_BUGS: readonly PlantedBug[] = [
+export const SERVER_MUTANTS: readonly Mutant[] = [
   {
     part: 'auditor',
     bug: 'a hole is not noted as missing',

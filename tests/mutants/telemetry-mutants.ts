@@ -1,9 +1,9 @@
 /** Bugs in metrics, traces, dashboards, rules and the probe. */
-import type { PlantedBug } from './server-mutants.ts';
+import type { Mutant } from './server-mutants.ts';
 
 const CONSISTENCY = 'tests/unit/dashboards/consistency';
 
-export const TELEMETRY_BUGS: readonly PlantedBug[] = [
+export const TELEMETRY_MUTANTS: readonly Mutant[] = [
   {
     part: 'dashboards',
     bug: 'a metric that nobody shows',
