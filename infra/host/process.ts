@@ -6,7 +6,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { closeSync, mkdirSync, openSync, readFileSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { guard, killTree, release } from './reaper.ts';
+import { killTree, release, watch } from './reaper.ts';
 import type { User } from './unprivileged.ts';
 
 export interface ProcessSpec {
@@ -48,7 +48,7 @@ export class ManagedProcess {
     this.name = spec.name;
     this.pid = pid;
     this.logFile = spec.logFile;
-    guard(pid, spec.name);
+    watch(pid, spec.name);
     this.exited = new Promise((resolve) => {
       child.once('exit', (code, signal) => {
         this.#exit = { code, signal };
@@ -73,7 +73,7 @@ export class ManagedProcess {
         ...(spec.cwd === undefined ? {} : { cwd: spec.cwd }),
         ...(spec.user === undefined ? {} : { uid: spec.user.uid, gid: spec.user.gid }),
       });
-      // Wrapped before the first await, so that there is no moment in which it runs unguarded.
+      // Wrapped before the first await, so that there is no moment in which it runs unwatched.
       if (child.pid !== undefined) return Promise.resolve(new ManagedProcess(spec, child, child.pid));
       return new Promise((_, reject) => {
         child.once('error', (cause) =>

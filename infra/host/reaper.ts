@@ -40,23 +40,23 @@ const pids = new Map<number, string>();
 const directories = new Set<string>();
 let reaper: ChildProcess | undefined;
 let hooked = false;
-let observer: ((running: readonly GuardedProcess[]) => void) | undefined;
+let observer: ((running: readonly WatchedProcess[]) => void) | undefined;
 
-export interface GuardedProcess {
+export interface WatchedProcess {
   readonly pid: number;
   readonly name: string;
 }
 
 /** Takes responsibility for a process that leads its own process group. */
-export function guard(pid: number, name: string): void {
+export function watch(pid: number, name: string): void {
   hook();
   pids.set(pid, name);
   tell(`+ ${pid}`);
   announce();
 }
 
-/** Calls `listener` with all guarded processes whenever they change, before anything else happens to them. */
-export function observeGuarded(listener: (running: readonly GuardedProcess[]) => void): void {
+/** Calls `listener` with all watched processes whenever they change, before anything else happens to them. */
+export function observeWatched(listener: (running: readonly WatchedProcess[]) => void): void {
   observer = listener;
 }
 
@@ -89,7 +89,7 @@ export function removeTemporary(directory: string): void {
   rest();
 }
 
-/** Ends every guarded process at once with SIGKILL, and removes the directories. For emergencies and the exit hook. */
+/** Ends every watched process at once with SIGKILL, and removes the directories. For emergencies and the exit hook. */
 export function killAll(): void {
   for (const pid of pids.keys()) killTree(pid, 'SIGKILL');
   pids.clear();
@@ -125,7 +125,7 @@ function tell(line: string): void {
   reaper.stdin?.write(`${line}\n`);
 }
 
-/** Nothing left to guard: the reaper is not needed until the next start. */
+/** Nothing left to watch: the reaper is not needed until the next start. */
 function rest(): void {
   if (pids.size > 0 || directories.size > 0) return;
   reaper?.stdin?.end();

@@ -7,12 +7,12 @@ import { build } from '../../../server/tools/build.ts';
 import { installPackages, whyNotInstallable } from '../../host/packages.ts';
 import { isFree } from '../../host/ports.ts';
 import { identify } from '../../host/process-identity.ts';
-import { observeGuarded } from '../../host/reaper.ts';
+import { observeWatched } from '../../host/reaper.ts';
 import { reachableDirectory, unprivilegedUser } from '../../host/unprivileged.ts';
 import { type Cluster, type ClusterPorts, startCluster } from '../servers/cluster.ts';
 import { findNginx, NGINX_MISSING } from '../servers/nginx.ts';
 import { findRedis, REDIS_MISSING } from '../servers/redis.ts';
-import { endLeftovers, runningLauncher } from './orphans.ts';
+import { endOrphans, runningLauncher } from './orphans.ts';
 import { report } from './report.ts';
 import type { Settings } from './settings.ts';
 import { type LocalState, newSecret, readState, stateDirectory, writeState } from './state.ts';
@@ -75,7 +75,7 @@ async function takeOver(directory: string, settings: Settings, say: Say): Promis
   const running = runningLauncher(previous);
   if (running !== undefined)
     throw new Error(`Holdfast already runs from ${directory} (pid ${running}). Stop that one first: kill ${running}`);
-  const ended = await endLeftovers(previous);
+  const ended = await endOrphans(previous);
   if (ended.length > 0) say(`Ended what an earlier start had left running: ${ended.join(', ')}.`);
   const state: LocalState = {
     secret: settings.secret || previous?.secret || newSecret(),
@@ -86,7 +86,7 @@ async function takeOver(directory: string, settings: Settings, say: Say): Promis
       : {}),
   };
   writeState(state, directory);
-  observeGuarded((processes) =>
+  observeWatched((processes) =>
     writeState({ ...state, processes: processes.map(({ pid, name }) => ({ ...identify(pid), name })) }, directory),
   );
   return state;

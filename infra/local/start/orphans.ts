@@ -18,7 +18,7 @@ export function runningLauncher(state: LocalState | undefined): number | undefin
 }
 
 /** Ends them and returns their names. */
-export async function endLeftovers(state: LocalState | undefined): Promise<string[]> {
+export async function endOrphans(state: LocalState | undefined): Promise<string[]> {
   const found = (state?.processes ?? []).filter(isRunning);
   const postmaster = await orphanedPostmaster(state?.postgresDirectory);
   if (postmaster && !found.some(({ pid }) => pid === postmaster.pid)) found.push({ ...postmaster, name: 'postgres' });

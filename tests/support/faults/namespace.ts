@@ -1,6 +1,6 @@
 /**
  * A Linux network namespace: network interfaces, addresses and sockets of its own for the programs that run inside.
- * It has no name: it lives as long as the process that holds it, which is guarded like every process here, so that
+ * It has no name: it lives as long as the process that holds it, which is watched like every process here, so that
  * nothing is left behind however a test ends. Knows no wires; those are `network.ts`.
  */
 import { execFile, spawnSync } from 'node:child_process';

@@ -9,11 +9,11 @@ import { eventually } from '../../../support/wait.ts';
 
 const HOST = join(ROOT, 'infra', 'host');
 
-/** Starts a guarded `sleep` with a child outside of its process group, prints pids and directory, then does as told. */
+/** Starts a watched `sleep` with a child outside of its process group, prints pids and directory, then does as told. */
 const SCRIPT = (end: string) => `
   import { ManagedProcess } from '${join(HOST, 'process.ts')}';
   import { temporaryDirectory } from '${join(HOST, 'reaper.ts')}';
-  const directory = temporaryDirectory('guard-test');
+  const directory = temporaryDirectory('reaper-test');
   const args = ['-c', 'setsid sleep 60 & echo $!; wait'];
   const child = await ManagedProcess.start({ name: 'sleep', command: '/bin/sh', args, logFile: directory + '/log' });
   await child.ready(async () => child.output().includes('\\n'), { deadlineMs: 5000 });

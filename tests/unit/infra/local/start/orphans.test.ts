@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { afterEach, describe, expect, test } from '@jest/globals';
 import { identify, isRunning } from '../../../../../infra/host/process-identity.ts';
-import { endLeftovers, runningLauncher } from '../../../../../infra/local/start/orphans.ts';
+import { endOrphans, runningLauncher } from '../../../../../infra/local/start/orphans.ts';
 import { newSecret } from '../../../../../infra/local/start/state.ts';
 
 const children: ChildProcess[] = [];
@@ -21,23 +21,23 @@ const secret = newSecret();
 describe('what a killed launcher left', () => {
   test('is ended by its recorded identity', async () => {
     const left = identify(orphan('exec sleep 60'));
-    expect(await endLeftovers({ secret, processes: [{ ...left, name: 'redis' }] })).toEqual(['redis']);
+    expect(await endOrphans({ secret, processes: [{ ...left, name: 'redis' }] })).toEqual(['redis']);
     expect(isRunning(left)).toBe(false);
   });
 
   test('is ended even when it is paused', async () => {
     const left = identify(orphan('exec sleep 60'));
     process.kill(left.pid, 'SIGSTOP');
-    await endLeftovers({ secret, processes: [{ ...left, name: 'node-1' }] });
+    await endOrphans({ secret, processes: [{ ...left, name: 'node-1' }] });
     expect(isRunning(left)).toBe(false);
   });
 
   test('is left alone when its pid belongs to somebody else by now', async () => {
     const other = identify(orphan());
     const recorded = { pid: other.pid, started: other.started.replace(/\d+$/, '1'), name: 'postgres' };
-    expect(
-      await endLeftovers({ secret, processes: [recorded, { pid: other.pid, started: '', name: 'nginx' }] }),
-    ).toEqual([]);
+    expect(await endOrphans({ secret, processes: [recorded, { pid: other.pid, started: '', name: 'nginx' }] })).toEqual(
+      [],
+    );
     expect(isRunning(other)).toBe(true);
   });
 
