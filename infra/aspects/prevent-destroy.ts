@@ -20,7 +20,7 @@ export const LASTING: Readonly<Record<string, string>> = {
   aws_sns_topic: 'subscriptions that people have confirmed',
 };
 
-export class KeepWhatLasts implements IAspect {
+export class PreventDestroy implements IAspect {
   visit(node: IConstruct): void {
     if (!TerraformResource.isTerraformResource(node) || !(node.terraformResourceType in LASTING)) return;
     node.lifecycle = { ...node.lifecycle, preventDestroy: true };

@@ -2,7 +2,7 @@
 import { AwsProvider } from '@cdktf/provider-aws/lib/provider/index.js';
 import { Aspects, S3Backend, TerraformOutput, TerraformStack } from 'cdktf';
 import type { Construct } from 'constructs';
-import { KeepWhatLasts } from '../aspects/prevent-destroy.ts';
+import { PreventDestroy } from '../aspects/prevent-destroy.ts';
 import { nameOf } from '../environments/names.ts';
 import type { Environment } from '../environments/types.ts';
 
@@ -18,7 +18,7 @@ export class EnvironmentStack extends TerraformStack {
       region: environment.region,
       defaultTags: [{ tags: { ...environment.tags, Environment: environment.name, Stack: name, ManagedBy: 'cdktf' } }],
     });
-    if (environment.protected) Aspects.of(this).add(new KeepWhatLasts());
+    if (environment.protected) Aspects.of(this).add(new PreventDestroy());
     this.keepState(environment, name);
   }
 

@@ -74,8 +74,8 @@ export const INFRA_MUTANTS: readonly Mutant[] = [
     part: 'infra',
     bug: 'prod may be destroyed',
     file: 'infra/stacks/environment-stack.ts',
-    find: 'if (environment.protected) Aspects.of(this).add(new KeepWhatLasts());',
-    replace: 'void KeepWhatLasts; void Aspects;',
+    find: 'if (environment.protected) Aspects.of(this).add(new PreventDestroy());',
+    replace: 'void PreventDestroy; void Aspects;',
     tests: 'tests/unit/infra/stacks/stacks',
   },
   {
