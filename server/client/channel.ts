@@ -1,6 +1,6 @@
 /**
  * One subscription at work: runs the state machine against a connection, retries, and calls the application.
- * Never reads a socket and never decides what a frame means: the first is `session.ts`, the second `subscription.ts`.
+ * Never reads a socket and never decides what a frame means: the first is `reconnector.ts`, the second `subscription.ts`.
  */
 import type { Command } from '../protocol/commands.ts';
 import type { ErrorPush, Message, Position, Presence, Subscribed, Typing, Unsubscribed } from '../protocol/messages.ts';

@@ -9,8 +9,8 @@ import { type ChannelHost, ChannelSubscription } from './channel.ts';
 import { encode } from './connection.ts';
 import { Emitter } from './emitter.ts';
 import { fromWire, HoldfastError } from './errors.ts';
-import { Publisher } from './publish-queue.ts';
-import { Session } from './reconnector.ts';
+import { PublishQueue } from './publish-queue.ts';
+import { Reconnector } from './reconnector.ts';
 import { TokenSource } from './tokens.ts';
 import type {
   ClientEvents,
@@ -35,8 +35,8 @@ const PUBLISH_BACKOFF = { baseMs: 200, maxMs: 5_000 };
 
 export class Client implements HoldfastClient {
   readonly #events: Emitter<ClientEvents>;
-  readonly #session: Session;
-  readonly #publisher: Publisher;
+  readonly #reconnector: Reconnector;
+  readonly #publishQueue: PublishQueue;
   readonly #host: ChannelHost;
   readonly #subscriptions = new Map<string, ChannelSubscription>();
   /** Calls of `connect()` that wait for `welcome`. */
@@ -48,8 +48,8 @@ export class Client implements HoldfastClient {
     const { random = Math.random, connectTimeoutMs = 10_000 } = options;
     this.#events = new Emitter<ClientEvents>((error) => this.#report(error));
     const nextId = (): string => `c${++this.#lastId}`;
-    const send = (frame: string): boolean => this.#session.send(frame);
-    this.#session = new Session(
+    const send = (frame: string): boolean => this.#reconnector.send(frame);
+    this.#reconnector = new Reconnector(
       {
         access: {
           url: options.url,
@@ -73,7 +73,7 @@ export class Client implements HoldfastClient {
         onGaveUp: (error) => this.#stopped(error),
       },
     );
-    this.#publisher = new Publisher({
+    this.#publishQueue = new PublishQueue({
       timeoutMs: options.publishTimeoutMs ?? 30_000,
       maxQueued: options.maxQueuedPublishes ?? 10_000,
       maxInFlight: options.maxInFlightPublishes ?? 256,
@@ -95,25 +95,25 @@ export class Client implements HoldfastClient {
   }
 
   get state(): ClientState {
-    return this.#session.state;
+    return this.#reconnector.state;
   }
 
   get welcome(): Welcome | null {
-    return this.#session.welcome;
+    return this.#reconnector.welcome;
   }
 
   connect(): Promise<Welcome> {
-    const { welcome } = this.#session;
+    const { welcome } = this.#reconnector;
     if (welcome) return Promise.resolve(welcome);
     return new Promise((resolve, reject) => {
       this.#waiting.push({ resolve, reject });
-      this.#session.start();
+      this.#reconnector.start();
     });
   }
 
   close(): void {
     if (this.state === 'closed') return;
-    this.#session.stop();
+    this.#reconnector.stop();
     this.#stopped();
   }
 
@@ -135,31 +135,31 @@ export class Client implements HoldfastClient {
       const { clientMsgId } = options;
       return Promise.reject(new HoldfastError('closed', 'The client is closed.', { channel, clientMsgId }));
     }
-    return this.#publisher.publish(channel, data, options.clientMsgId);
+    return this.#publishQueue.publish(channel, data, options.clientMsgId);
   }
 
   #up(welcome: Welcome): void {
     for (const { resolve } of this.#waiting.splice(0)) resolve(welcome);
     this.#events.emit('welcome', welcome);
     // A listener may have closed the client.
-    if (this.#session.welcome !== welcome) return;
+    if (this.#reconnector.welcome !== welcome) return;
     for (const subscription of this.#subscriptions.values()) subscription.ask();
-    this.#publisher.connected(welcome.max_payload_bytes);
+    this.#publishQueue.connected(welcome.max_payload_bytes);
   }
 
   #down(): void {
-    this.#publisher.disconnected();
+    this.#publishQueue.disconnected();
     for (const subscription of this.#subscriptions.values()) subscription.down();
   }
 
   #route(frame: Push): void {
-    if (frame.type === 'ack') this.#publisher.onAck(frame);
+    if (frame.type === 'ack') this.#publishQueue.onAck(frame);
     else if (frame.type === 'error') this.#routeError(frame);
     else if ('channel' in frame) this.#subscriptions.get(frame.channel)?.onFrame(frame);
   }
 
   #routeError(frame: ErrorPush): void {
-    if (this.#publisher.onError(frame)) return;
+    if (this.#publishQueue.onError(frame)) return;
     for (const subscription of this.#subscriptions.values()) if (subscription.onError(frame)) return;
     this.#report(fromWire(frame, { channel: frame.channel }));
   }
@@ -167,7 +167,7 @@ export class Client implements HoldfastClient {
   /** The session is over, for `error` or because the application closed it. */
   #stopped(error?: HoldfastError): void {
     const reason = error ?? new HoldfastError('closed', 'The client was closed.');
-    this.#publisher.close(reason);
+    this.#publishQueue.close(reason);
     for (const { reject } of this.#waiting.splice(0)) reject(reason);
     if (error) this.#report(error);
     this.#events.emit('closed', error ? { error } : {});

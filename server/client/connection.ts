@@ -1,13 +1,13 @@
 /**
  * One WebSocket, from opening to its end: authentication, heartbeat, and exactly one `onEnd`. Never reconnects: that is
- * `session.ts`. Knows `welcome`, `ping` and `pong`; everything else is passed on unread.
+ * `reconnector.ts`. Knows `welcome`, `ping` and `pong`; everything else is passed on unread.
  */
 import type { Command } from '../protocol/commands.ts';
 import { type Push, SUBPROTOCOL, type Welcome } from '../protocol/messages.ts';
 import type { Access } from './access.ts';
 import type { SocketEvent, WebSocketConstructor, WebSocketLike } from './types.ts';
 
-export interface ConnectionHandlers {
+export interface ClientConnectionHandlers {
   onWelcome(welcome: Welcome): void;
   /** Everything after `welcome` except heartbeats. */
   onFrame(frame: Push): void;
@@ -28,16 +28,16 @@ const LOST = 1006;
 /** WebSocket.OPEN; the number, because the constant belongs to the platform's class. */
 const OPEN = 1;
 
-export class Connection {
+export class ClientConnection {
   readonly #socket: WebSocketLike;
-  readonly #handlers: ConnectionHandlers;
+  readonly #handlers: ClientConnectionHandlers;
   #welcomeAt: number | null = null;
   #lastSeen = 0;
   #watch: ReturnType<typeof setTimeout> | undefined;
   #over = false;
 
   /** @param openTimeoutMs longest wait for `welcome` */
-  constructor(Socket: WebSocketConstructor, access: Access, openTimeoutMs: number, handlers: ConnectionHandlers) {
+  constructor(Socket: WebSocketConstructor, access: Access, openTimeoutMs: number, handlers: ClientConnectionHandlers) {
     this.#handlers = handlers;
     this.#socket = new Socket(access.url, [SUBPROTOCOL]);
     this.#watch = setTimeout(() => this.#dead('No welcome in time.'), openTimeoutMs);

@@ -10,7 +10,7 @@ import { fromWire, HoldfastError } from './errors.ts';
 import { Pace } from './pace.ts';
 import type { PublishResult } from './types.ts';
 
-export interface PublisherOptions {
+export interface PublishQueueOptions {
   /** Deadline of each publish, in milliseconds, from the call on. */
   timeoutMs: number;
   /** Publishes that may wait at once. */
@@ -37,8 +37,8 @@ interface Pending {
   reject(error: HoldfastError): void;
 }
 
-export class Publisher {
-  readonly #options: PublisherOptions;
+export class PublishQueue {
+  readonly #options: PublishQueueOptions;
   readonly #now: () => number;
   readonly #pace = new Pace();
   /** In the order of the calls, which is also the order of sending and of the deadlines. */
@@ -49,7 +49,7 @@ export class Publisher {
   #deadlineTimer: ReturnType<typeof setTimeout> | undefined;
   #paceTimer: ReturnType<typeof setTimeout> | undefined;
 
-  constructor(options: PublisherOptions) {
+  constructor(options: PublishQueueOptions) {
     this.#options = options;
     this.#now = options.now ?? Date.now;
   }

@@ -6,12 +6,12 @@ import { shouldReconnect } from '../protocol/codes.ts';
 import type { Push, Reconnect, Welcome } from '../protocol/messages.ts';
 import { type AccessOptions, obtainAccess } from './access.ts';
 import type { Backoff } from './backoff.ts';
-import { Connection, type ConnectionEnd } from './connection.ts';
+import { ClientConnection, type ConnectionEnd } from './connection.ts';
 import { HoldfastError, toHoldfastError } from './errors.ts';
 import type { TokenSource } from './tokens.ts';
 import type { ClientState, WebSocketConstructor } from './types.ts';
 
-export interface SessionOptions {
+export interface ReconnectorOptions {
   access: AccessOptions;
   tokens: TokenSource;
   WebSocket: WebSocketConstructor;
@@ -20,7 +20,7 @@ export interface SessionOptions {
   random: () => number;
 }
 
-export interface SessionHandlers {
+export interface ReconnectorHandlers {
   onState(state: ClientState): void;
   onWelcome(welcome: Welcome): void;
   /** Everything but `welcome`, heartbeats and `reconnect`. */
@@ -36,18 +36,18 @@ export interface SessionHandlers {
 const AUTH_FAILED = 1008;
 const TOKEN_EXPIRED = 4001;
 
-export class Session {
-  readonly #options: SessionOptions;
-  readonly #handlers: SessionHandlers;
+export class Reconnector {
+  readonly #options: ReconnectorOptions;
+  readonly #handlers: ReconnectorHandlers;
   #state: ClientState = 'idle';
   #welcome: Welcome | null = null;
-  #connection: Connection | null = null;
+  #connection: ClientConnection | null = null;
   /** Ends the ticket request of the present try, and marks its result as stale. */
   #attempt: AbortController | null = null;
   /** The next try, or the reconnect that the server asked for. */
   #timer: ReturnType<typeof setTimeout> | undefined;
 
-  constructor(options: SessionOptions, handlers: SessionHandlers) {
+  constructor(options: ReconnectorOptions, handlers: ReconnectorHandlers) {
     this.#options = options;
     this.#handlers = handlers;
   }
@@ -82,7 +82,7 @@ export class Session {
     try {
       const access = await obtainAccess(this.#options.access, this.#options.tokens, attempt.signal);
       if (attempt.signal.aborted) return;
-      this.#connection = new Connection(this.#options.WebSocket, access, this.#options.openTimeoutMs, {
+      this.#connection = new ClientConnection(this.#options.WebSocket, access, this.#options.openTimeoutMs, {
         onWelcome: (welcome) => this.#welcomed(welcome),
         onFrame: (frame) => (frame.type === 'reconnect' ? this.#moveLater(frame) : this.#handlers.onFrame(frame)),
         onEnd: (end) => this.#ended(end),

@@ -106,7 +106,7 @@ function print(verdicts: readonly Verdict[], json: boolean): void {
   process.stdout.write(`${table.toString()}\n`);
 }
 
-await new Command('plant')
+await new Command('mutants')
   .description('Plants known bugs in a copy of the sources, one at a time, and shows that the tests notice.')
   .argument('[filter]', 'only those whose part and description contain this text')
   .option('--json', 'the verdicts as JSON on stdout', false)

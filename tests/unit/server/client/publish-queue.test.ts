@@ -2,7 +2,7 @@
 import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
 import { Backoff } from '../../../../server/client/backoff.ts';
 import type { HoldfastError } from '../../../../server/client/errors.ts';
-import { Publisher } from '../../../../server/client/publish-queue.ts';
+import { PublishQueue } from '../../../../server/client/publish-queue.ts';
 import type { ErrorCode } from '../../../../server/protocol/codes.ts';
 import type { CommandOf } from '../../../../server/protocol/commands.ts';
 
@@ -10,7 +10,7 @@ const channel = 'room:42';
 
 describe('Publisher', () => {
   let frames: string[] = [];
-  let publisher: Publisher;
+  let publisher: PublishQueue;
   const commands = () => frames.map((frame) => JSON.parse(frame) as CommandOf<'publish'>);
   const last = () => commands().at(-1) as CommandOf<'publish'>;
 
@@ -23,11 +23,11 @@ describe('Publisher', () => {
     jest.useRealTimers();
   });
 
-  function make(more: { maxQueued?: number; maxInFlight?: number } = {}): Publisher {
+  function make(more: { maxQueued?: number; maxInFlight?: number } = {}): PublishQueue {
     let ids = 0;
     let keys = 0;
     frames = [];
-    return new Publisher({
+    return new PublishQueue({
       timeoutMs: 30_000,
       maxQueued: 100,
       maxInFlight: 10,
