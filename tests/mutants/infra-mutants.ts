@@ -1,5 +1,5 @@
 /** Bugs to plant in `infra/`: what a hurried change could do to it. */
-import type { Mutant } from './server-mutants.ts';
+import type { Mutant } from './mutant.ts';
 
 const SCANNERS = 'tests/unit/infra/stacks/scanner-rules';
 const construct = (name: string) => `infra/constructs/${name}.ts`;
@@ -101,7 +101,6 @@ export const INFRA_MUTANTS: readonly Mutant[] = [
     find: 'managed_rule_group_statement: {',
     replace: 'managedRuleGroupStatement: {',
     tests: 'tests/deep/aws/validate',
-    name: 'dev',
   },
   {
     part: 'infra',
@@ -164,8 +163,8 @@ export const INFRA_MUTANTS: readonly Mutant[] = [
     part: 'logins',
     bug: 'Redis is logged in to with the first token for ever',
     file: 'server/backplane/redis-connection.ts',
-    find: '    redis.options.password = password;',
-    replace: '    redis.options.password ??= password;',
+    find: 'if (login) redis.options.password = login.password;',
+    replace: 'if (login) redis.options.password ??= login.password;',
     tests: 'tests/integration/access/cache-login',
   },
   {

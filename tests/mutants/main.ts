@@ -9,9 +9,8 @@ import { dirname, join } from 'node:path';
 import Table from 'cli-table3';
 import { Command } from 'commander';
 import { ROOT } from '../../infra/host/paths.ts';
-import { INFRA_MUTANTS } from './infra-mutants.ts';
-import { type Mutant, SERVER_MUTANTS } from './server-mutants.ts';
-import { TELEMETRY_MUTANTS } from './telemetry-mutants.ts';
+import { MUTANTS } from './all.ts';
+import { applyMutant, type Mutant } from './mutant.ts';
 
 const JEST = 'node_modules/jest/bin/jest.js';
 const TIMEOUT_MS = 420_000;
@@ -36,15 +35,11 @@ function copySources(): string {
   return directory;
 }
 
-/** @throws Error when the place for the bug is not there exactly once */
-function plant(directory: string, { file, find, replace, bug }: Mutant): () => void {
-  const path = join(directory, file);
+/** Applies the bug, and returns what takes it out again. @throws Error when its text is not there exactly once */
+function plant(directory: string, bug: Mutant): () => void {
+  const path = join(directory, bug.file);
   const source = readFileSync(path, 'utf8');
-  if (source.split(find).length !== 2) throw new Error(`"${bug}" has no single place in ${file}: ${find}`);
-  writeFileSync(
-    path,
-    source.replace(find, () => replace),
-  );
+  writeFileSync(path, applyMutant(bug, source));
   return () => writeFileSync(path, source);
 }
 
@@ -77,9 +72,7 @@ async function tryOut(directory: string, bug: Mutant): Promise<Verdict> {
 }
 
 async function plantAll(filter: string | undefined, json: boolean): Promise<void> {
-  const bugs = [...SERVER_MUTANTS, ...INFRA_MUTANTS, ...TELEMETRY_MUTANTS].filter(
-    ({ part, bug }) => !filter || `${part}: ${bug}`.includes(filter),
-  );
+  const bugs = MUTANTS.filter(({ part, bug }) => !filter || `${part}: ${bug}`.includes(filter));
   const directory = copySources();
   const verdicts: Verdict[] = [];
   try {

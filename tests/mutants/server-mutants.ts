@@ -1,18 +1,5 @@
-/**
- * Bugs to plant in the product, each with the tests that must go red. A test that stays green with its bug in place
- * proves nothing. `find` must occur exactly once in the file, so that a bug cannot silently miss its place.
- */
-export interface Mutant {
-  /** Which promise it breaks. */
-  readonly part: string;
-  readonly bug: string;
-  readonly file: string;
-  readonly find: string;
-  readonly replace: string;
-  /** What Jest is asked to run: a path, and part of a test's name where one is enough. */
-  readonly tests: string;
-  readonly name?: string;
-}
+/** Mutants of the server: delivery, history, backplane, drain and access. */
+import type { Mutant } from './mutant.ts';
 
 export const SERVER_MUTANTS: readonly Mutant[] = [
   {
@@ -21,7 +8,7 @@ export const SERVER_MUTANTS: readonly Mutant[] = [
     file: 'server/audit/receiver-ledger.ts',
     find: 'this.missing.append(this.next, offset - 1);',
     replace: '',
-    tests: 'tests/unit/audit',
+    tests: 'tests/unit/server/audit',
   },
   {
     part: 'auditor',
@@ -29,7 +16,7 @@ export const SERVER_MUTANTS: readonly Mutant[] = [
     file: 'server/audit/channel-audit.ts',
     find: 'else if (claim !== ',
     replace: 'else if (truth.id === "" && claim !== ',
-    tests: 'tests/unit/audit',
+    tests: 'tests/unit/server/audit',
   },
   {
     part: 'fault harness',
@@ -83,7 +70,7 @@ export const SERVER_MUTANTS: readonly Mutant[] = [
     file: 'server/backplane/reconnect-delays.ts',
     find: 'if (this.openedAt !== undefined && this.now() - this.openedAt >= RECONNECT_MAX_MS) this.attempts = 0;',
     replace: 'if (this.openedAt !== undefined) this.attempts = 0;',
-    tests: 'tests/unit/backplane',
+    tests: 'tests/unit/server/backplane',
   },
   {
     part: 'Redis Cluster',
@@ -145,7 +132,7 @@ export const SERVER_MUTANTS: readonly Mutant[] = [
     file: 'server/backplane/slots.ts',
     find: 'if (owners[slotOf(stem + i)] === server) return stem + i;',
     replace: 'if (owners[slotOf(stem + i)] === owners[0] && server) return stem + i;',
-    tests: 'tests/unit/backplane',
+    tests: 'tests/unit/server/backplane',
   },
   {
     part: 'Redis Cluster',
@@ -180,7 +167,7 @@ export const SERVER_MUTANTS: readonly Mutant[] = [
     file: 'server/backplane/redis-cluster.ts',
     find: 'if (!this.events || this.due <= due) return;',
     replace: 'if (!this.events) return;',
-    tests: 'tests/unit/backplane',
+    tests: 'tests/unit/server/backplane',
   },
   {
     part: 'log',
@@ -264,9 +251,9 @@ export const SERVER_MUTANTS: readonly Mutant[] = [
     part: 'slow consumers',
     bug: 'who falls behind in the middle of a flush goes on after its end',
     file: 'server/hub/channel.ts',
-    find: 'this.fallBehind(subscription, last);',
-    replace: 'this.fallBehind(subscription, last + 1);',
-    tests: 'tests/unit/hub',
+    find: "this.fallBehind(subscription, last, 'slow');",
+    replace: "this.fallBehind(subscription, last + 1, 'slow');",
+    tests: 'tests/unit/server/hub',
   },
   {
     part: 'drain',
@@ -333,7 +320,7 @@ export const SERVER_MUTANTS: readonly Mutant[] = [
     file: 'server/hub/tail-follower.ts',
     find: 'if (this.noted?.epoch !== epoch || top > this.noted.top) this.noted',
     replace: 'if (!this.current) this.noted',
-    tests: 'tests/unit/hub',
+    tests: 'tests/unit/server/hub',
   },
   {
     part: 'hostile input',

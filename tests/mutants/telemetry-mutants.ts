@@ -1,5 +1,5 @@
 /** Bugs in metrics, traces, dashboards, rules and the probe. */
-import type { Mutant } from './server-mutants.ts';
+import type { Mutant } from './mutant.ts';
 
 const CONSISTENCY = 'tests/unit/dashboards/consistency';
 
@@ -67,7 +67,7 @@ export const TELEMETRY_MUTANTS: readonly Mutant[] = [
     file: 'server/telemetry/process-metrics.ts',
     find: 'lag((one) => one.max)',
     replace: 'lag((one) => { const worst = one.max; one.reset(); return worst; })',
-    tests: 'tests/unit/telemetry',
+    tests: 'tests/unit/server/telemetry',
   },
   {
     part: 'metrics',
