@@ -1,7 +1,16 @@
-/** Jest runs the TypeScript sources as native ES modules; swc strips the types, `npm run typecheck` checks them. */
+/**
+ * `npm test`. Jest runs the TypeScript sources as native ES modules: swc strips the types, `npm run typecheck` checks them.
+ * `tests/jest.deep.config.mjs` is the same for the tests that take long.
+ */
+import { availableParallelism } from 'node:os';
+
+/** Each worker may start a cluster of its own; beyond eight the memory of a usual machine is the limit, not its cores. */
+const WORKERS_MAX = 8;
+
 export default {
   rootDir: import.meta.dirname,
   testMatch: ['<rootDir>/tests/**/*.test.ts'],
+  testPathIgnorePatterns: ['/node_modules/', '/tests/deep/', '/tests/drills/'],
   extensionsToTreatAsEsm: ['.ts'],
   transform: {
     '^.+\\.ts$': [
@@ -10,10 +19,9 @@ export default {
     ],
   },
   modulePathIgnorePatterns: ['<rootDir>/dist'],
-  testSequencer: '<rootDir>/tests/support/sequencer.mjs',
   globalSetup: '<rootDir>/tests/support/global-setup.mjs',
   globalTeardown: '<rootDir>/tests/support/global-teardown.mjs',
-  // Integration and end-to-end tests start real servers; two at a time is what two cores carry.
-  maxWorkers: 2,
+  reporters: ['default', '<rootDir>/tests/support/skip-reporter.mjs'],
+  maxWorkers: Math.min(availableParallelism(), WORKERS_MAX),
   testTimeout: 60_000,
 };

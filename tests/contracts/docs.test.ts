@@ -64,7 +64,7 @@ describe('documents', () => {
       const command = name === 'start' || name === 'test' ? `npm ${name}` : `npm run ${name}`;
       expect(text).toContain(`| \`${command}\` |`);
     }
-    const named = [...text.matchAll(/npm run (?:--silent )?([a-z]+)/g)].map((match) => match[1] as string);
+    const named = [...text.matchAll(/npm run (?:--silent )?([a-z:]+)/g)].map((match) => match[1] as string);
     expect(named.filter((name) => !(name in scripts))).toEqual([]);
   });
 

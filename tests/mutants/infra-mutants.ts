@@ -135,6 +135,14 @@ export const INFRA_MUTANTS: readonly Mutant[] = [
     tests: 'tests/unit/infra/environments/rules',
   },
   {
+    part: 'commands',
+    bug: 'a command waits for what is still open',
+    file: 'infra/host/run-command.ts',
+    find: '  process.exit();',
+    replace: '  return undefined as never;',
+    tests: 'tests/unit/infra/host/run-command',
+  },
+  {
     part: 'logins',
     bug: 'any certificate of Postgres will do',
     file: 'server/history/pool.ts',

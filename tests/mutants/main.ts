@@ -15,6 +15,11 @@ import { applyMutant, type Mutant } from './mutant.ts';
 const JEST = 'node_modules/jest/bin/jest.js';
 const TIMEOUT_MS = 420_000;
 
+interface Options {
+  readonly json: boolean;
+  readonly unit: boolean;
+}
+
 interface Verdict {
   readonly bug: Mutant;
   /** `red` is what is wanted; `broken`: no test ran, which proves nothing either. */
@@ -46,10 +51,17 @@ function plant(directory: string, bug: Mutant): () => void {
 function runTests(directory: string, { tests, name }: Mutant): Promise<Verdict['verdict']> {
   const report = join(directory, 'mutant.json');
   rmSync(report, { force: true });
-  const args = ['--experimental-vm-modules', JEST, tests, '--json', `--outputFile=${report}`, '--forceExit'];
+  const args = ['--experimental-vm-modules', JEST, '--json', `--outputFile=${report}`, '--forceExit'];
+  if (/^tests\/(deep|drills)\//.test(tests)) args.push('--config', 'tests/jest.deep.config.mjs');
   if (name !== undefined) args.push('-t', name);
+  args.push('--', tests);
   return new Promise((resolve) => {
-    const options = { cwd: directory, env: { ...process.env, CI: 'true' }, timeout: TIMEOUT_MS, maxBuffer: 64e6 };
+    const options = {
+      cwd: directory,
+      env: { ...process.env, HOLDFAST_TEST_STRICT: '1' },
+      timeout: TIMEOUT_MS,
+      maxBuffer: 64e6,
+    };
     execFile(process.execPath, args, options, () => {
       try {
         const { numFailedTests, numPassedTests } = JSON.parse(readFileSync(report, 'utf8')) as Record<string, number>;
@@ -71,8 +83,11 @@ async function tryOut(directory: string, bug: Mutant): Promise<Verdict> {
   return { bug, verdict, seconds: (performance.now() - begin) / 1000 };
 }
 
-async function plantAll(filter: string | undefined, json: boolean): Promise<void> {
-  const bugs = MUTANTS.filter(({ part, bug }) => !filter || `${part}: ${bug}`.includes(filter));
+async function plantAll(filter: string | undefined, { json, unit }: Options): Promise<void> {
+  const bugs = MUTANTS.filter(
+    ({ part, bug, tests }) =>
+      (!filter || `${part}: ${bug}`.includes(filter)) && (!unit || tests.startsWith('tests/unit/')),
+  );
   const directory = copySources();
   const verdicts: Verdict[] = [];
   try {
@@ -103,5 +118,6 @@ await new Command('mutants')
   .description('Plants known bugs in a copy of the sources, one at a time, and shows that the tests notice.')
   .argument('[filter]', 'only those whose part and description contain this text')
   .option('--json', 'the verdicts as JSON on stdout', false)
-  .action((filter: string | undefined, { json }: { json: boolean }) => plantAll(filter, json))
+  .option('--unit', 'only those that unit tests find: a few seconds each', false)
+  .action(plantAll)
   .parseAsync();

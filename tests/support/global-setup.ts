@@ -1,62 +1,80 @@
 /**
- * Runs once before all tests: builds `dist/`, fetches missing programs where it may, starts the PostgreSQL that all
- * integration tests share. What must be stopped is handed to `global-teardown.mjs`. When only unit tests are asked
- * for, it does nothing.
+ * Runs once before all tests. Finds out what the test files of this run need and the machine lacks, installs it where it may,
+ * and, if any of them starts servers, builds `dist/` and starts the PostgreSQL that they share. `global-teardown.mjs`
+ * stops what is handed to it.
  */
-import { readdirSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { installPackages, whyNotInstallable } from '../../infra/host/packages.ts';
+import { ROOT } from '../../infra/host/paths.ts';
 import { temporaryDirectory } from '../../infra/host/reaper.ts';
 import { PostgresServer } from '../../infra/local/servers/postgres.ts';
 import { build } from '../../server/tools/build.ts';
 import { ADMIN_URL } from './database.ts';
-import { findRequirement, flagOf, REQUIREMENTS, type RequirementName } from './programs.ts';
+import {
+  FINDINGS,
+  findRequirement,
+  REQUIREMENTS,
+  type Requirement,
+  type RequirementName,
+  whyMissing,
+} from './programs.ts';
 import { shared } from './shared.ts';
 
 const INSTALL_TIMEOUT_MS = 300_000;
-const TESTS = join(import.meta.dirname, '..');
-/** These need nothing but Node. */
-const SELF_CONTAINED = ['unit'];
+const TESTS = join(ROOT, 'tests');
+/** Test files below these start no server. */
+const SERVERLESS = ['unit/', 'contracts/', 'deep/aws/'];
 
-/** What Jest tells about the run; only what is used here. */
-interface Run {
-  readonly testPathPatterns?: {
-    isMatch?: (path: string) => boolean;
-    toPattern?: () => string;
-    patterns?: readonly string[];
-  };
+/** What Jest hands to a global set-up; only what is used here. */
+interface GlobalConfig {
+  readonly testPathPatterns?: { readonly patterns?: readonly string[] };
+}
+interface ProjectConfig {
+  readonly testPathIgnorePatterns?: readonly string[];
 }
 
-export default async function setUp(run: Run): Promise<void> {
-  if (!needsServers(run)) return;
-  const names = Object.keys(REQUIREMENTS) as RequirementName[];
-  await Promise.all([build(), fetchMissing(names), startPostgres()]);
-  for (const name of names) process.env[flagOf(name)] = findRequirement(name) === undefined ? '0' : '1';
+export default async function setUp(run: GlobalConfig, project: ProjectConfig): Promise<void> {
+  const files = testFiles(run, project);
+  await installMissing(requirementsOf(files));
+  const findings = requirementsOf(files).map((name) => [name, whyMissing(name) ?? null]);
+  process.env[FINDINGS] = JSON.stringify(Object.fromEntries(findings));
+  const needsServers = files.some((path) => !SERVERLESS.some((folder) => relative(TESTS, path).startsWith(folder)));
+  if (needsServers) await Promise.all([build(), startPostgres()]);
 }
 
-/** Whether any test file of this run is more than self-contained. */
-function needsServers({ testPathPatterns }: Run): boolean {
-  const patterns = (testPathPatterns?.patterns ?? []).map((pattern) => new RegExp(pattern, 'i'));
-  const files = readdirSync(TESTS, { recursive: true, encoding: 'utf8' }).filter((path) => path.endsWith('.test.ts'));
-  return files
+/** The test files that Jest is about to run. */
+function testFiles({ testPathPatterns }: GlobalConfig, { testPathIgnorePatterns = [] }: ProjectConfig): string[] {
+  const wanted = (testPathPatterns?.patterns ?? []).map((pattern) => new RegExp(pattern, 'i'));
+  const ignored = testPathIgnorePatterns.map((pattern) => new RegExp(pattern));
+  return readdirSync(TESTS, { recursive: true, encoding: 'utf8' })
+    .filter((path) => path.endsWith('.test.ts'))
     .map((path) => join(TESTS, path))
-    .filter((path) => patterns.length === 0 || patterns.some((pattern) => pattern.test(path)))
-    .some((path) => !SELF_CONTAINED.includes(relative(TESTS, path).split('/')[0] ?? ''));
+    .filter((path) => wanted.length === 0 || wanted.some((pattern) => pattern.test(path)))
+    .filter((path) => !ignored.some((pattern) => pattern.test(path)));
 }
 
-async function fetchMissing(names: readonly RequirementName[]): Promise<void> {
-  const missing = names.filter((name) => findRequirement(name) === undefined);
+/** The names in calls of `describeWith`, which stand in the test files as literals. */
+function requirementsOf(files: readonly string[]): RequirementName[] {
+  const calls = files.flatMap((path) => [...readFileSync(path, 'utf8').matchAll(/\bdescribeWith\(([^)]*)\)/g)]);
+  const names = calls.flatMap(([, list = '']) => [...list.matchAll(/'(\w+)'/g)].map((match) => match[1] ?? ''));
+  return [...new Set(names)].filter((name): name is RequirementName => name in REQUIREMENTS);
+}
+
+async function installMissing(needed: readonly RequirementName[]): Promise<void> {
+  const packageOf = (name: RequirementName) => (REQUIREMENTS[name] as Requirement).package;
+  const missing = needed.filter((name) => packageOf(name) !== undefined && findRequirement(name) === undefined);
   if (missing.length === 0) return;
-  const packages = [...new Set(missing.map((name) => REQUIREMENTS[name].package))].join(' ');
+  const packages = [...new Set(missing.flatMap((name) => packageOf(name) ?? []))];
   let problem = whyNotInstallable();
   if (problem === undefined) {
-    console.log(`\nInstalling with apt-get: ${packages} …`);
-    problem = await installPackages(packages.split(' '), INSTALL_TIMEOUT_MS);
+    console.log(`\nInstalling with apt-get: ${packages.join(' ')} ...`);
+    problem = await installPackages(packages, INSTALL_TIMEOUT_MS);
   }
-  if (problem !== undefined)
-    console.log(
-      `\nMissing, so their tests are skipped: ${packages} (${problem}). As root: apt-get install ${packages}`,
-    );
+  if (problem !== undefined) {
+    const list = packages.join(' ');
+    console.log(`\nNot installed, so their tests are skipped: ${list} (${problem}). As root: apt-get install ${list}`);
+  }
 }
 
 async function startPostgres(): Promise<void> {

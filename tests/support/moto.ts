@@ -4,7 +4,6 @@
  * global-setup cannot install it: where it is missing, its tests are skipped and say so.
  */
 import { join } from 'node:path';
-import { describe, test } from '@jest/globals';
 import { AwsClient } from 'aws4fetch';
 import { freePort } from '../../infra/host/ports.ts';
 import { ManagedProcess } from '../../infra/host/process.ts';
@@ -20,12 +19,6 @@ export interface MotoKeys {
   readonly accessKeyId: string;
   readonly secretAccessKey: string;
   readonly sessionToken?: string;
-}
-
-/** `describe` for tests that need moto_server. */
-export function describeWithMoto(name: string, fn: () => void): void {
-  if (findProgram(PROGRAM) !== undefined) describe(name, fn);
-  else test.skip(`${name} (skipped: needs ${PROGRAM}; pip install "moto[server]")`, () => undefined);
 }
 
 export class Moto {

@@ -1,22 +1,37 @@
 /**
- * Programs that some tests need and a machine may lack. `describeWith('redis', …)` runs where they are there; where
- * one is missing it is a skipped test whose name says why, and with CI=true a failing one. Installs nothing: that is
- * `global-setup.ts`.
+ * `describeWith('redis', ...)` is `describe` where the machine has what the tests need. Elsewhere its tests are skipped:
+ * the name of the group says why, and `skip-reporter.mjs` prints a summary at the end. With HOLDFAST_TEST_STRICT=1 the
+ * group fails instead. Installs nothing: that is the work of `global-setup.ts`.
  */
 import { describe, test } from '@jest/globals';
-import { findRequirement, REQUIREMENTS, type RequirementName } from './programs.ts';
+import { FINDINGS, howToGet, type RequirementName, whyMissing } from './programs.ts';
 
-/** `describe` for tests that need these programs. */
-export function describeWith(...needs: readonly RequirementName[]): (name: string, fn: () => void) => void {
-  const missing = needs.filter((need) => findRequirement(need) === undefined);
-  if (missing.length === 0) return (name, fn) => describe(name, fn);
-  const why = `needs ${missing.map((need) => REQUIREMENTS[need].programs[0]).join(', ')}`;
-  const hint = `apt-get install ${missing.map((need) => REQUIREMENTS[need].package).join(' ')}`;
-  if (process.env.CI === 'true') {
+type Group = (name: string, fn: () => void) => void;
+
+/** `describe` for tests that need all of these. */
+export function describeWith(...needs: readonly RequirementName[]): Group {
+  const missing = needs.flatMap((need) => missingHere(need) ?? []);
+  if (missing.length === 0) return describe;
+  const names = needs.filter((need) => missingHere(need) !== undefined);
+  const why = `${missing.join(', ')}; ${names.map(howToGet).join('; ')}`;
+  if (isStrict(names)) {
     return (name) =>
       test(name, () => {
-        throw new Error(`This test ${why}, and in CI nothing is skipped: ${hint}`);
+        throw new Error(`HOLDFAST_TEST_STRICT is set, and this group cannot run: ${why}`);
       });
   }
-  return (name) => test.skip(`${name} (skipped: ${why}; ${hint})`, () => undefined);
+  return (name, fn) => describe.skip(`${name} [skipped: ${why}]`, fn);
+}
+
+function missingHere(name: RequirementName): string | undefined {
+  const findings = JSON.parse(process.env[FINDINGS] ?? '{}') as Record<string, string | null>;
+  const finding = findings[name];
+  return finding === undefined ? whyMissing(name) : (finding ?? undefined);
+}
+
+/** HOLDFAST_TEST_MAY_SKIP lists, separated by commas, what may be missing all the same. */
+function isStrict(names: readonly RequirementName[]): boolean {
+  const { HOLDFAST_TEST_STRICT, HOLDFAST_TEST_MAY_SKIP = '' } = process.env;
+  const tolerated = HOLDFAST_TEST_MAY_SKIP.split(',');
+  return HOLDFAST_TEST_STRICT === '1' && !names.every((name) => tolerated.includes(name));
 }

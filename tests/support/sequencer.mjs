@@ -1,10 +1,7 @@
-/**
- * The order of test files: the deployment first, because it takes longest and waits most of the time; alerts last, when the
- * machine is theirs, because in their compressed time a pause of a second is a minute.
- */
+/** The order of the deep tests: the deployment rehearsal first, since it takes longest and waits most of the time. */
 import Sequencer from '@jest/test-sequencer';
 
-const rank = ({ path }) => (path.includes('/tests/deep/aws/deploy') ? 0 : path.includes('/tests/drills/') ? 2 : 1);
+const rank = ({ path }) => (path.includes('/tests/deep/aws/deploy') ? 0 : 1);
 
 export default class extends Sequencer {
   sort(tests) {

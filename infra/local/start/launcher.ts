@@ -22,13 +22,19 @@ const DEMO_TOKEN_SECONDS = 12 * 3600;
 
 type Say = (line: string) => void;
 
+/** The state file of a launcher. */
+interface Records {
+  readonly state: LocalState;
+  readonly recordUrl: (url: string) => void;
+}
+
 /**
  * Starts everything and says what runs where.
  * @throws Error, worded for the person at the terminal, after undoing what had been started
  */
 export async function launch(settings: Settings, signal: AbortSignal, say: Say): Promise<Cluster> {
   const directory = stateDirectory();
-  const state = await takeOver(directory, settings, say);
+  const { state, recordUrl } = await takeOver(directory, settings, say);
   const notes = await installMissing(settings, signal, say);
   const redis = settings.redisUrl !== '' || findRedis() !== undefined;
   const nginx = findNginx() !== undefined;
@@ -49,6 +55,7 @@ export async function launch(settings: Settings, signal: AbortSignal, say: Say):
     signal,
     ...(state.postgresDirectory === undefined ? {} : { postgresDirectory: state.postgresDirectory }),
   });
+  recordUrl(cluster.url);
   const tokens = settings.foreignTokens ? undefined : await demoTokens(cluster);
   say(report({ cluster, tokens, redisUrl: settings.redisUrl, logDirectory, notes }));
   return cluster;
@@ -62,7 +69,7 @@ async function demoTokens(cluster: Cluster): Promise<readonly [string, string]> 
 
 /** After an orderly stop: nothing runs, the secret and the data stay. */
 export function recordStopped(): void {
-  const { launcher: _, ...state } = readState() ?? { secret: newSecret(), processes: [] };
+  const { launcher: _, url: __, ...state } = readState() ?? { secret: newSecret(), processes: [] };
   writeState({ ...state, processes: [] });
 }
 
@@ -70,14 +77,14 @@ export function recordStopped(): void {
  * Makes this process the launcher of the state directory, ending what a killed one left. Records all that starts from
  * here on.
  */
-async function takeOver(directory: string, settings: Settings, say: Say): Promise<LocalState> {
+async function takeOver(directory: string, settings: Settings, say: Say): Promise<Records> {
   const previous = readState(directory);
   const running = runningLauncher(previous);
   if (running !== undefined)
     throw new Error(`Holdfast already runs from ${directory} (pid ${running}). Stop that one first: kill ${running}`);
   const ended = await endOrphans(previous);
   if (ended.length > 0) say(`Ended what an earlier start had left running: ${ended.join(', ')}.`);
-  const state: LocalState = {
+  let state: LocalState = {
     secret: settings.secret || previous?.secret || newSecret(),
     launcher: identify(process.pid),
     processes: [],
@@ -86,10 +93,12 @@ async function takeOver(directory: string, settings: Settings, say: Say): Promis
       : {}),
   };
   writeState(state, directory);
-  observeWatched((processes) =>
-    writeState({ ...state, processes: processes.map(({ pid, name }) => ({ ...identify(pid), name })) }, directory),
-  );
-  return state;
+  const update = (changes: Partial<LocalState>) => {
+    state = { ...state, ...changes };
+    writeState(state, directory);
+  };
+  observeWatched((processes) => update({ processes: processes.map(({ pid, name }) => ({ ...identify(pid), name })) }));
+  return { state, recordUrl: (url) => update({ url }) };
 }
 
 /**

@@ -1,5 +1,5 @@
 /**
- * What a launcher leaves for the next one and for `npm run token`: `.holdfast/local.json`, readable by its owner only.
+ * What a launcher leaves for the next one and for the commands that talk to its cluster: `.holdfast/local.json`, readable by its owner only.
  * Holds the token secret and the identities of started processes. Nothing else may write that file.
  */
 import { randomBytes } from 'node:crypto';
@@ -13,6 +13,8 @@ export interface LocalState {
   readonly secret: string;
   /** The launcher that wrote this; not necessarily still there. */
   readonly launcher?: ProcessIdentity;
+  /** Address of the service, once it runs: the balancer, or the first node. */
+  readonly url?: string;
   readonly processes: readonly (ProcessIdentity & { readonly name: string })[];
   /** Where the PostgreSQL data is, when the launcher keeps some. */
   readonly postgresDirectory?: string;

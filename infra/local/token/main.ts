@@ -1,6 +1,7 @@
 /** `npm run token`: prints a token for a local Holdfast. Owns the command line; what a token is, is `sign-token.ts`. */
 import { Command, CommanderError, InvalidArgumentError } from 'commander';
-import { readState } from '../start/state.ts';
+import { findRunningCluster } from '../start/running-cluster.ts';
+import { readState, stateDirectory } from '../start/state.ts';
 import { signToken } from './sign-token.ts';
 
 interface Options {
@@ -25,7 +26,7 @@ const program = new Command('npm run token --')
   .option('-t, --ttl <seconds>', 'how long it is valid', seconds, 3600)
   .option(
     '--secret <secret>',
-    'signing secret; default: AUTH_JWT_SECRET, else that of the last npm start (.holdfast/local.json)',
+    'signing secret; default: AUTH_JWT_SECRET, else that of npm start in this checkout (.holdfast/local.json)',
   )
   .option('--json', 'print token, claims and expiry as JSON')
   .allowExcessArguments(false)
@@ -46,12 +47,23 @@ function seconds(text: string): number {
   return value;
 }
 
+/** Where the secret comes from is printed to stderr, so that stdout holds the token alone. */
 function secretOf(options: Options): string {
-  const secret = options.secret ?? process.env.AUTH_JWT_SECRET ?? readState()?.secret;
+  const secret = options.secret ?? process.env.AUTH_JWT_SECRET ?? localSecret();
   if (!secret)
     throw new UsageError('There is no secret to sign with: give --secret, set AUTH_JWT_SECRET, or run npm start once.');
   if (Buffer.byteLength(secret) < 32)
     throw new UsageError('The secret must be at least 32 bytes, as RFC 7518 asks of HS256 keys.');
+  return secret;
+}
+
+function localSecret(): string | undefined {
+  const secret = readState()?.secret;
+  if (secret !== undefined) {
+    const url = findRunningCluster()?.url;
+    const where = url === undefined ? `npm start, which does not run now (${stateDirectory()})` : url;
+    process.stderr.write(`Token for ${where}. For another service: --secret or AUTH_JWT_SECRET.\n`);
+  }
   return secret;
 }
 

@@ -8,14 +8,17 @@ import { BOARDS, boardUid } from '../../../dashboards/lib/links.ts';
 import { RULE_GROUPS } from '../../../dashboards/rules/index.ts';
 import type { Environment } from '../../../infra/environments/types.ts';
 import { ENVIRONMENTS } from '../../../infra/environments/values.ts';
-import { findProgram } from '../../../infra/host/programs.ts';
 import { Deployment, STACKS } from '../../support/fake-aws/deployment.ts';
-import { FakeAws, whyNoFakeAws } from '../../support/fake-aws/fake-aws.ts';
+import { FakeAws } from '../../support/fake-aws/fake-aws.ts';
+import { describeWith } from '../../support/requirements.ts';
 
 const MINUTES = 60_000;
-const why = whyNoFakeAws() ?? (findProgram('terraform') === undefined ? 'terraform is not on the PATH' : undefined);
 
-(why === undefined ? describe : describe.skip)(`cdktf deploy${why === undefined ? '' : ` (skipped: ${why})`}`, () => {
+describeWith(
+  'moto',
+  'terraform',
+  'awsProvider',
+)('cdktf deploy', () => {
   let aws: FakeAws;
   const deployments = new Map<Environment, Deployment>();
   const environments = [ENVIRONMENTS.dev, ENVIRONMENTS.prod];

@@ -8,7 +8,6 @@ import { createClient } from '../../../server/client/node.ts';
 import { metric, post } from '../../support/api.ts';
 import { NO_RATE_LIMITS } from '../../support/cluster.ts';
 import { type ClientHost, IsolatedNode } from '../../support/faults/isolated-node.ts';
-import { whyNoNamespaces } from '../../support/faults/namespace.ts';
 import { offsetsUpTo, RawClient } from '../../support/raw-client.ts';
 import { describeWith } from '../../support/requirements.ts';
 import { eventually, sleep } from '../../support/wait.ts';
@@ -22,13 +21,7 @@ const SLACK_MS = 5_000;
 /** More than one for each half second of the interval: some are pinged right before the cut, which is the worst case. */
 const VICTIMS = 90;
 
-const refused = whyNoNamespaces();
-const describeHere =
-  refused === undefined || process.env.CI === 'true'
-    ? describeWith('netns')
-    : (name: string) => test.skip(`${name} (skipped because ${refused})`, () => undefined);
-
-describeHere('peers that vanish', () => {
+describeWith('netns')('peers that vanish', () => {
   let isolated: IsolatedNode;
   let node: HoldfastNode;
   /** Is cut off, and the other is not. */

@@ -14,7 +14,8 @@ import { type Cluster, startCluster } from '../../../infra/local/servers/cluster
 import { PostgresServer } from '../../../infra/local/servers/postgres.ts';
 import { loadCertificates } from '../../../server/history/certificates.ts';
 import { createPool } from '../../../server/history/pool.ts';
-import { FakeAws, whyNoFakeAws } from '../../support/fake-aws/fake-aws.ts';
+import { FakeAws } from '../../support/fake-aws/fake-aws.ts';
+import { describeWith } from '../../support/requirements.ts';
 import { eventually } from '../../support/wait.ts';
 
 /** An authority, and a server certificate of it for `localhost`. */
@@ -72,149 +73,144 @@ function certificates(directory: string) {
   return { ca: file('ca.pem'), other: file('other.pem'), certificate: file('server.pem'), key: file('server.key') };
 }
 
-const why = whyNoFakeAws();
+describeWith('moto')('a database as on RDS', () => {
+  const ROLE = 'rds_owner';
+  let directory: string;
+  let files: ReturnType<typeof certificates>;
+  let postgres: PostgresServer;
+  let aws: FakeAws;
+  let admin: pg.Client;
+  let cluster: Cluster;
+  let secretArn: string;
+  let url: string;
 
-(why === undefined ? describe : describe.skip)(
-  `a database as on RDS${why === undefined ? '' : ` (skipped: ${why})`}`,
-  () => {
-    const ROLE = 'rds_owner';
-    let directory: string;
-    let files: ReturnType<typeof certificates>;
-    let postgres: PostgresServer;
-    let aws: FakeAws;
-    let admin: pg.Client;
-    let cluster: Cluster;
-    let secretArn: string;
-    let url: string;
+  /** What RDS does when it rotates, in this order or the other. */
+  const changeInPostgres = (password: string) => admin.query(`ALTER ROLE ${ROLE} PASSWORD '${password}'`);
+  const changeInSecret = (password: string) =>
+    aws.ask([
+      'secretsmanager',
+      'put_secret_value',
+      { SecretId: secretArn, SecretString: JSON.stringify({ username: ROLE, password }) },
+    ]);
+  const cutConnections = () =>
+    admin.query('SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = $1', [ROLE]);
 
-    /** What RDS does when it rotates, in this order or the other. */
-    const changeInPostgres = (password: string) => admin.query(`ALTER ROLE ${ROLE} PASSWORD '${password}'`);
-    const changeInSecret = (password: string) =>
-      aws.ask([
-        'secretsmanager',
-        'put_secret_value',
-        { SecretId: secretArn, SecretString: JSON.stringify({ username: ROLE, password }) },
-      ]);
-    const cutConnections = () =>
-      admin.query('SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = $1', [ROLE]);
+  beforeAll(async () => {
+    directory = temporaryDirectory('aws-logins');
+    files = certificates(directory);
+    const user = unprivilegedUser();
+    giveTo(user, directory);
+    for (const file of [files.key, files.certificate]) giveTo(user, file);
+    postgres = await PostgresServer.start({
+      logFile: join(directory, 'postgres.log'),
+      settings: { ssl: 'on', ssl_cert_file: files.certificate, ssl_key_file: files.key },
+    });
+    admin = new pg.Client(postgres.url);
+    await admin.connect();
+    await admin.query(`CREATE ROLE ${ROLE} LOGIN SUPERUSER PASSWORD 'first'`);
+    aws = await FakeAws.start();
+    const [secret] = await aws.ask([
+      'secretsmanager',
+      'create_secret',
+      { Name: 'rds!db-1', SecretString: JSON.stringify({ username: ROLE, password: 'first' }) },
+    ]);
+    secretArn = secret.ARN;
+    url = `postgres://${ROLE}@localhost:${postgres.port}/holdfast?sslmode=verify-full`;
+    cluster = await startCluster({
+      nodes: 1,
+      redis: false,
+      nginx: false,
+      databaseUrl: url,
+      env: { ...aws.env, DATABASE_SECRET_ARN: secretArn, DATABASE_CA: files.ca },
+      logDirectory: directory,
+    });
+  }, 180_000);
 
+  afterAll(async () => {
+    await cluster?.stop();
+    await admin?.end();
+    await aws?.stop();
+    await postgres?.stop();
+    removeTemporary(directory);
+  });
+
+  describe('TLS', () => {
+    const connect = async (host: string, ca: readonly string[] | undefined) => {
+      const pool = createPool({
+        url: url.replace('localhost', host),
+        password: async () => 'first',
+        ca,
+        max: 1,
+        connectTimeoutMs: 5_000,
+        statementTimeoutMs: 0,
+        onIdleError: () => {},
+      });
+      try {
+        const { rows } = await pool.query('SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()');
+        return rows[0];
+      } finally {
+        await pool.end();
+      }
+    };
+
+    test('is used, with the authority that was named', async () => {
+      expect(await connect('localhost', await loadCertificates(files.ca))).toEqual({ ssl: true });
+    });
+
+    test('a server of another authority, of another name, or that only the system could know is refused', async () => {
+      await expect(connect('localhost', await loadCertificates(files.other))).rejects.toThrow(/certificate/);
+      await expect(connect('127.0.0.1', await loadCertificates(files.ca))).rejects.toThrow(/altnames|IP/);
+      await expect(connect('localhost', undefined)).rejects.toThrow(/certificate/);
+      await expect(connect('localhost', await loadCertificates('aws-rds'))).rejects.toThrow(/certificate/);
+    });
+  });
+
+  describe('a new password', () => {
+    let token: string;
+    const acknowledged = new Map<string, number>();
+    const publish = async (id: string) => {
+      const response = await fetch(`${cluster.url}/v1/chat.postMessage`, {
+        method: 'POST',
+        headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
+        body: JSON.stringify({ channel: 'room:1', text: id, client_msg_id: id }),
+      });
+      const body = (await response.json()) as { ok: boolean; offset: number };
+      if (body.ok) acknowledged.set(id, body.offset);
+      return response.status;
+    };
+    const untilAcknowledged = (id: string) =>
+      eventually(async () => expect(await publish(id)).toBe(200), { timeoutMs: 40_000 });
     beforeAll(async () => {
-      directory = temporaryDirectory('aws-logins');
-      files = certificates(directory);
-      const user = unprivilegedUser();
-      giveTo(user, directory);
-      for (const file of [files.key, files.certificate]) giveTo(user, file);
-      postgres = await PostgresServer.start({
-        logFile: join(directory, 'postgres.log'),
-        settings: { ssl: 'on', ssl_cert_file: files.certificate, ssl_key_file: files.key },
-      });
-      admin = new pg.Client(postgres.url);
-      await admin.connect();
-      await admin.query(`CREATE ROLE ${ROLE} LOGIN SUPERUSER PASSWORD 'first'`);
-      aws = await FakeAws.start();
-      const [secret] = await aws.ask([
-        'secretsmanager',
-        'create_secret',
-        { Name: 'rds!db-1', SecretString: JSON.stringify({ username: ROLE, password: 'first' }) },
-      ]);
-      secretArn = secret.ARN;
-      url = `postgres://${ROLE}@localhost:${postgres.port}/holdfast?sslmode=verify-full`;
-      cluster = await startCluster({
-        nodes: 1,
-        redis: false,
-        nginx: false,
-        databaseUrl: url,
-        env: { ...aws.env, DATABASE_SECRET_ARN: secretArn, DATABASE_CA: files.ca },
-        logDirectory: directory,
-      });
-    }, 180_000);
-
-    afterAll(async () => {
-      await cluster?.stop();
-      await admin?.end();
-      await aws?.stop();
-      await postgres?.stop();
-      removeTemporary(directory);
+      token = await cluster.token({ user: 'ada' });
     });
 
-    describe('TLS', () => {
-      const connect = async (host: string, ca: readonly string[] | undefined) => {
-        const pool = createPool({
-          url: url.replace('localhost', host),
-          password: async () => 'first',
-          ca,
-          max: 1,
-          connectTimeoutMs: 5_000,
-          statementTimeoutMs: 0,
-          onIdleError: () => {},
-        });
-        try {
-          const { rows } = await pool.query('SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()');
-          return rows[0];
-        } finally {
-          await pool.end();
-        }
-      };
+    test('is found by connections that are opened after it; nothing acknowledged is missing', async () => {
+      await untilAcknowledged('before');
+      await changeInPostgres('second-secret');
+      await changeInSecret('second-secret');
+      // Connections that are open stay so.
+      expect(await publish('during')).toBe(200);
+      await cutConnections();
+      await untilAcknowledged('after');
+      const { rows } = await admin.query('SELECT count(*)::int AS n FROM messages');
+      expect(rows[0].n).toBe(acknowledged.size);
+    }, 60_000);
 
-      test('is used, with the authority that was named', async () => {
-        expect(await connect('localhost', await loadCertificates(files.ca))).toEqual({ ssl: true });
-      });
+    test('that the secret tells late is an outage that ends by itself', async () => {
+      await changeInPostgres('third-secret');
+      await cutConnections();
+      await eventually(async () => expect(await publish('too-early')).toBe(503));
+      await sleep(500);
+      await changeInSecret('third-secret');
+      await untilAcknowledged('too-early');
+      const { rows } = await admin.query('SELECT count(*)::int AS n FROM messages');
+      expect(rows[0].n).toBe(acknowledged.size);
+    }, 90_000);
 
-      test('a server of another authority, of another name, or that only the system could know is refused', async () => {
-        await expect(connect('localhost', await loadCertificates(files.other))).rejects.toThrow(/certificate/);
-        await expect(connect('127.0.0.1', await loadCertificates(files.ca))).rejects.toThrow(/altnames|IP/);
-        await expect(connect('localhost', undefined)).rejects.toThrow(/certificate/);
-        await expect(connect('localhost', await loadCertificates('aws-rds'))).rejects.toThrow(/certificate/);
-      });
+    test('is in no log', () => {
+      const log = readFileSync(join(directory, 'node-1.log'), 'utf8');
+      expect(log).toContain('28P01');
+      expect(log).not.toMatch(/second-secret|third-secret/);
     });
-
-    describe('a new password', () => {
-      let token: string;
-      const acknowledged = new Map<string, number>();
-      const publish = async (id: string) => {
-        const response = await fetch(`${cluster.url}/v1/chat.postMessage`, {
-          method: 'POST',
-          headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
-          body: JSON.stringify({ channel: 'room:1', text: id, client_msg_id: id }),
-        });
-        const body = (await response.json()) as { ok: boolean; offset: number };
-        if (body.ok) acknowledged.set(id, body.offset);
-        return response.status;
-      };
-      const untilAcknowledged = (id: string) =>
-        eventually(async () => expect(await publish(id)).toBe(200), { timeoutMs: 40_000 });
-      beforeAll(async () => {
-        token = await cluster.token({ user: 'ada' });
-      });
-
-      test('is found by connections that are opened after it; nothing acknowledged is missing', async () => {
-        await untilAcknowledged('before');
-        await changeInPostgres('second-secret');
-        await changeInSecret('second-secret');
-        // Connections that are open stay so.
-        expect(await publish('during')).toBe(200);
-        await cutConnections();
-        await untilAcknowledged('after');
-        const { rows } = await admin.query('SELECT count(*)::int AS n FROM messages');
-        expect(rows[0].n).toBe(acknowledged.size);
-      }, 60_000);
-
-      test('that the secret tells late is an outage that ends by itself', async () => {
-        await changeInPostgres('third-secret');
-        await cutConnections();
-        await eventually(async () => expect(await publish('too-early')).toBe(503));
-        await sleep(500);
-        await changeInSecret('third-secret');
-        await untilAcknowledged('too-early');
-        const { rows } = await admin.query('SELECT count(*)::int AS n FROM messages');
-        expect(rows[0].n).toBe(acknowledged.size);
-      }, 90_000);
-
-      test('is in no log', () => {
-        const log = readFileSync(join(directory, 'node-1.log'), 'utf8');
-        expect(log).toContain('28P01');
-        expect(log).not.toMatch(/second-secret|third-secret/);
-      });
-    });
-  },
-);
+  });
+});

@@ -7,7 +7,7 @@ import { removeTemporary, temporaryDirectory } from '../../../infra/host/reaper.
 import { RedisServer } from '../../../infra/local/servers/redis.ts';
 import { CacheLogin, cacheToken } from '../../../server/aws/cache-login.ts';
 import { createRedis } from '../../../server/backplane/redis-connection.ts';
-import { whyNoFakeAws } from '../../support/fake-aws/fake-aws.ts';
+import { describeWith } from '../../support/requirements.ts';
 import { eventually } from '../../support/wait.ts';
 
 const KEYS = { accessKeyId: 'AKIDEXAMPLE', secretAccessKey: 'wJalrXUtnFEMI/K7MDENG+bPxRfiCY' };
@@ -18,15 +18,11 @@ const options = (sessionToken?: string) => ({
   credentials: async () => ({ ...KEYS, ...(sessionToken !== undefined && { sessionToken }) }),
 });
 
-const why = whyNoFakeAws();
-const withBotocore = why === undefined ? test : test.skip;
-
-withBotocore.each([
-  ['fixed keys', ''],
-  ['a role', 'FwoGZXIvYXdzEJr//////////wEaD+/='],
-])(
-  `is the token that AWS’s own client makes, with %s${why === undefined ? '' : ` (skipped: ${why})`}`,
-  async (_what, session) => {
+describeWith('moto')('the token', () => {
+  test.each([
+    ['fixed keys', ''],
+    ['a role', 'FwoGZXIvYXdzEJr//////////wEaD+/='],
+  ])('is the one that the AWS client for Python makes, with %s', async (_, session) => {
     const { cache, user, region } = options();
     const script = join(import.meta.dirname, '..', '..', 'support', 'fake-aws', 'cache_token.py');
     const args = [script, cache, user, region, KEYS.accessKeyId, KEYS.secretAccessKey, session];
@@ -35,8 +31,8 @@ withBotocore.each([
     const token = await cacheToken(options(session || undefined), new Date(`${y}-${m}-${d}T${h}:${min}:${s}Z`));
     const ours = new URL(`http://${token}`);
     expect({ host: ours.host, query: Object.fromEntries(ours.searchParams) }).toEqual(theirs);
-  },
-);
+  });
+});
 
 test('a cache’s name counts in lower case, as AWS stores it', async () => {
   const token = await cacheToken({ ...options(), cache: 'Holdfast-Prod' });

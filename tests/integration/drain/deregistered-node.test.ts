@@ -9,14 +9,15 @@ import { AuditedClient } from '../../support/audited-client.ts';
 import { AuditedPublisher } from '../../support/audited-publisher.ts';
 import { NO_RATE_LIMITS } from '../../support/cluster.ts';
 import { type FaultyCluster, startFaultyCluster } from '../../support/faults/faulty-cluster.ts';
-import { createTargetGroup, describeWithMoto, Moto, taskMetadata } from '../../support/moto.ts';
+import { createTargetGroup, Moto, taskMetadata } from '../../support/moto.ts';
 import { RawClient } from '../../support/raw-client.ts';
+import { describeWith } from '../../support/requirements.ts';
 import { eventually, sleep } from '../../support/wait.ts';
 
 const ADDRESS = '10.0.0.5';
 const CLIENTS = 20;
 
-describeWithMoto('a node that its load balancer takes out of service', () => {
+describeWith('moto')('a node that its load balancer takes out of service', () => {
   let moto: Moto;
   let ecs: Server;
   let faulty: FaultyCluster;

@@ -5,7 +5,8 @@ import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals';
 import { createCredentials } from '../../../server/aws/credentials.ts';
 import { startDeregistrationWatch } from '../../../server/aws/deregistration/start.ts';
 import type { TargetState, Watch } from '../../../server/aws/deregistration/watch.ts';
-import { createTargetGroup, describeWithMoto, Moto, type MotoKeys, taskMetadata } from '../../support/moto.ts';
+import { createTargetGroup, Moto, type MotoKeys, taskMetadata } from '../../support/moto.ts';
+import { describeWith } from '../../support/requirements.ts';
 import { eventually, sleep } from '../../support/wait.ts';
 
 const PORT = 8080;
@@ -13,7 +14,7 @@ const TOKEN = 'of-the-task';
 const NO_KEYS = { accessKeyId: '', secretAccessKey: '', sessionToken: '' };
 const ALLOWED = 'elasticloadbalancing:DescribeTargetHealth';
 
-describeWithMoto('deregistration of an ECS task from its target group', () => {
+describeWith('moto')('deregistration of an ECS task from its target group', () => {
   let moto: Moto;
   let ecs: Server;
   let ecsUrl: string;

@@ -7,6 +7,7 @@ import { fileURLToPath } from 'node:url';
 import type { EnvironmentName } from '../../../infra/environments/types.ts';
 import { ROOT } from '../../../infra/host/paths.ts';
 import { removeTemporary, temporaryDirectory } from '../../../infra/host/reaper.ts';
+import { TERRAFORM_ENV } from '../aws-provider.ts';
 import type { FakeAws } from './fake-aws.ts';
 
 export const STACKS = ['network', 'data', 'service', 'observability'] as const;
@@ -97,11 +98,11 @@ export class Deployment {
         ...this.aws.env,
         HOLDFAST_ENVIRONMENT: this.environment,
         HOLDFAST_IMAGE_TAG: '1.2.3',
-        // No questions, no colours, no calls home.
+        // No questions and no colours.
         CI: 'true',
         NO_COLOR: '1',
-        CHECKPOINT_DISABLE: '1',
-        // The fake answers one at a time: who waits too long for it tries again.
+        ...TERRAFORM_ENV,
+        // The fake answers one request at a time, and the provider retries what waits too long.
         TF_CLI_ARGS_apply: '-parallelism=5',
         TF_CLI_ARGS_destroy: '-parallelism=5',
       },

@@ -2,7 +2,7 @@
  * A fake AWS on loopback (fake_aws.py: moto_server with what it lacks), and AWS's own Python client to ask it with. Both
  * are Python programs that Debian does not package, so global-setup cannot install them.
  */
-import { spawn, spawnSync } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { freePort } from '../../../infra/host/ports.ts';
@@ -11,12 +11,6 @@ import { removeTemporary, temporaryDirectory } from '../../../infra/host/reaper.
 
 const REGION = 'us-east-1';
 const START_DEADLINE_MS = 60_000;
-
-/** Why it cannot be started here, or undefined. */
-export function whyNoFakeAws(): string | undefined {
-  const { status } = spawnSync('python3', ['-c', 'import moto.server, boto3'], { stdio: 'ignore' });
-  return status === 0 ? undefined : 'python3 has no moto: pip install "moto[server]" boto3';
-}
 
 /** `[service, operation, parameters]` in boto3's names. */
 export type Question = readonly [service: string, operation: string, parameters?: Readonly<Record<string, unknown>>];
