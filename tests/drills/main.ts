@@ -4,6 +4,7 @@
  */
 import Table from 'cli-table3';
 import { Command } from 'commander';
+import { endCommand } from '../../infra/host/run-command.ts';
 import { build } from '../../server/tools/build.ts';
 import { type Drilled, drill } from './drill.ts';
 import { FAULTS } from './faults.ts';
@@ -59,3 +60,4 @@ else {
   console.log(table.toString());
 }
 process.exitCode = results.every(({ toFire, toResolve }) => toFire !== undefined && toResolve !== undefined) ? 0 : 1;
+await endCommand();

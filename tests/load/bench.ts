@@ -1,5 +1,6 @@
 /** `npm run bench -- <name>`: starts what the benchmark needs on this machine, measures, reports, stops. Exit code 1: a target was missed. */
 import { Command, InvalidArgumentError } from 'commander';
+import { runCommand } from '../../infra/host/run-command.ts';
 import { type Cluster, startCluster } from '../../infra/local/servers/cluster.ts';
 import { build } from '../../server/tools/build.ts';
 import { measureDurability } from './durability.ts';
@@ -113,4 +114,4 @@ program
       options,
     ),
   );
-await program.parseAsync();
+await runCommand(() => program.parseAsync());

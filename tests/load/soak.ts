@@ -1,6 +1,7 @@
 /** `npm run soak`: random faults against a real cluster under load for some minutes. Exit code 1: something was lost. */
 import Table from 'cli-table3';
 import { Command, InvalidArgumentError } from 'commander';
+import { runCommand } from '../../infra/host/run-command.ts';
 import { build } from '../../server/tools/build.ts';
 import { progress } from './report.ts';
 import { runSoak, type SoakResult } from './soak-run.ts';
@@ -49,4 +50,4 @@ const program = new Command('soak')
     else print(result);
     if (result.problems.length > 0) process.exitCode = 1;
   });
-await program.parseAsync();
+await runCommand(() => program.parseAsync());

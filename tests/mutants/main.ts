@@ -9,6 +9,7 @@ import { dirname, join } from 'node:path';
 import Table from 'cli-table3';
 import { Command } from 'commander';
 import { ROOT } from '../../infra/host/paths.ts';
+import { runCommand } from '../../infra/host/run-command.ts';
 import { MUTANTS } from './all.ts';
 import { applyMutant, type Mutant } from './mutant.ts';
 
@@ -114,10 +115,10 @@ function print(verdicts: readonly Verdict[], json: boolean): void {
   process.stdout.write(`${table.toString()}\n`);
 }
 
-await new Command('mutants')
+const program = new Command('mutants')
   .description('Plants known bugs in a copy of the sources, one at a time, and shows that the tests notice.')
   .argument('[filter]', 'only those whose part and description contain this text')
   .option('--json', 'the verdicts as JSON on stdout', false)
   .option('--unit', 'only those that unit tests find: a few seconds each', false)
-  .action(plantAll)
-  .parseAsync();
+  .action(plantAll);
+await runCommand(() => program.parseAsync());
