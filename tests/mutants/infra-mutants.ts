@@ -148,7 +148,7 @@ export const INFRA_MUTANTS: readonly Mutant[] = [
     file: 'server/history/pool.ts',
     find: '{ ...(ca && { ca: [...ca] }) }',
     replace: '{ rejectUnauthorized: false }',
-    tests: 'tests/integration/access/aws-logins',
+    tests: 'tests/deep/access/aws-logins',
     name: 'TLS',
   },
   {
@@ -157,7 +157,7 @@ export const INFRA_MUTANTS: readonly Mutant[] = [
     file: 'server/aws/rotating-password.ts',
     find: 'if (last && now() - last.at < PASSWORD_KEPT_MS)',
     replace: 'if (last)',
-    tests: 'tests/integration/access/aws-logins',
+    tests: 'tests/deep/access/aws-logins',
   },
   {
     part: 'logins',

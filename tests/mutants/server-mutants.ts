@@ -52,7 +52,7 @@ export const SERVER_MUTANTS: readonly Mutant[] = [
        AND right(c.relname, 8) < to_char((now() AT TIME ZONE 'UTC')::date - $2::int, 'YYYYMMDD')`,
     replace: `       AND $1::text IS NOT NULL AND c.relname <> 'messages_archive'
        AND to_date(right(c.relname, 8), 'YYYYMMDD') < (now() AT TIME ZONE 'UTC')::date - $2::int`,
-    tests: 'tests/integration/history/retention',
+    tests: 'tests/deep/history/retention',
     name: 'whatever plan',
   },
   {
@@ -61,7 +61,7 @@ export const SERVER_MUTANTS: readonly Mutant[] = [
     file: 'server/history/retention.ts',
     find: 'ORDER BY pending DESC, c.relname',
     replace: 'ORDER BY c.relname',
-    tests: 'tests/integration/history/retention',
+    tests: 'tests/deep/history/retention',
     name: 'interrupted',
   },
   {
@@ -237,7 +237,7 @@ export const SERVER_MUTANTS: readonly Mutant[] = [
     file: 'server/gateway/connection.ts',
     find: 'if (this.socket.writableLength < this.highWaterBytes) return true;',
     replace: 'return true;',
-    tests: 'tests/integration/delivery/slow-consumers',
+    tests: 'tests/deep/delivery/slow-consumers',
   },
   {
     part: 'slow consumers',
@@ -245,7 +245,7 @@ export const SERVER_MUTANTS: readonly Mutant[] = [
     file: 'server/hub/channel.ts',
     find: "subscription.state = 'catching-up';\n    subscription.position = position;",
     replace: "subscription.state = 'catching-up';",
-    tests: 'tests/integration/delivery/slow-consumers',
+    tests: 'tests/deep/delivery/slow-consumers',
   },
   {
     part: 'slow consumers',
@@ -261,7 +261,7 @@ export const SERVER_MUTANTS: readonly Mutant[] = [
     file: 'server/gateway/drain.ts',
     find: 'waiting.splice(0, Math.floor(allowance))',
     replace: 'waiting.splice(0)',
-    tests: 'tests/integration/drain/rolling-restart',
+    tests: 'tests/deep/drain/rolling-restart',
   },
   {
     part: 'drain',
@@ -269,7 +269,7 @@ export const SERVER_MUTANTS: readonly Mutant[] = [
     file: 'server/node.ts',
     find: "gateway.drain(config.DEREGISTRATION_DRAIN_MS).catch((error: unknown) => onError('The drain failed.', error));",
     replace: '',
-    tests: 'tests/integration/drain/deregistered-node',
+    tests: 'tests/deep/drain/deregistered-node',
   },
   {
     part: 'herd',
@@ -277,7 +277,7 @@ export const SERVER_MUTANTS: readonly Mutant[] = [
     file: 'server/hub/pages.ts',
     find: 'let read = this.inFlight.get(key);',
     replace: 'let read = undefined as ReturnType<typeof this.inFlight.get>;',
-    tests: 'tests/integration/delivery/herd',
+    tests: 'tests/deep/delivery/herd',
   },
   {
     part: 'herd',
@@ -285,7 +285,7 @@ export const SERVER_MUTANTS: readonly Mutant[] = [
     file: 'server/gateway/admission.ts',
     find: 'if (waitMs === 0) return undefined;',
     replace: 'if (waitMs >= 0) return undefined;',
-    tests: 'tests/integration/delivery/herd',
+    tests: 'tests/deep/delivery/herd',
   },
   {
     part: 'retention',
@@ -293,7 +293,7 @@ export const SERVER_MUTANTS: readonly Mutant[] = [
     file: 'server/history/retention.ts',
     find: "'FINALIZE' : 'CONCURRENTLY'",
     replace: "'FINALIZE' : ''",
-    tests: 'tests/integration/history/retention',
+    tests: 'tests/deep/history/retention',
     name: 'expired days',
   },
   {
@@ -302,7 +302,7 @@ export const SERVER_MUTANTS: readonly Mutant[] = [
     file: 'server/hub/pages.ts',
     find: 'lost: top > offset };',
     replace: 'lost: false };',
-    tests: 'tests/integration/history/retention',
+    tests: 'tests/deep/history/retention',
     name: 'expired days',
   },
   {
@@ -311,7 +311,7 @@ export const SERVER_MUTANTS: readonly Mutant[] = [
     file: 'server/hub/history-poll.ts',
     find: '(tops.get(name) ?? 0) < held.top',
     replace: '(tops.get(name) ?? 0) < 0',
-    tests: 'tests/integration/history/retention',
+    tests: 'tests/deep/history/retention',
     name: 'is noticed by the nodes',
   },
   {

@@ -42,7 +42,7 @@ export const TELEMETRY_MUTANTS: readonly Mutant[] = [
     file: 'dashboards/rules/redis.ts',
     find: '} == 0) > 0`',
     replace: '} == 2) > 0`',
-    tests: 'tests/integration/observability/promtool',
+    tests: 'tests/deep/observability/promtool',
   },
   {
     part: 'rules',
@@ -50,7 +50,7 @@ export const TELEMETRY_MUTANTS: readonly Mutant[] = [
     file: 'dashboards/rules/postgres.ts',
     find: "history.regressions')}[15m])) > 0`",
     replace: "history.regressions')}[15d])) > 0`",
-    tests: 'tests/integration/observability/promtool',
+    tests: 'tests/deep/observability/promtool',
   },
   {
     part: 'metrics',
@@ -58,7 +58,7 @@ export const TELEMETRY_MUTANTS: readonly Mutant[] = [
     file: 'server/telemetry/metrics.ts',
     find: 'for (const series of all.values()) result.observe(series.value, series.labels);',
     replace: 'for (const series of all.values()) if (series.value > 0) result.observe(series.value, series.labels);',
-    tests: 'tests/integration/observability/dashboards',
+    tests: 'tests/deep/observability/dashboards',
     name: 'counters of every label value',
   },
   {
@@ -99,7 +99,7 @@ export const TELEMETRY_MUTANTS: readonly Mutant[] = [
     file: 'dashboards/lib/query.ts',
     find: "range = '1m'",
     replace: "range = '6m'",
-    tests: 'tests/integration/observability/promtool',
+    tests: 'tests/deep/observability/promtool',
   },
   {
     part: 'tracing',

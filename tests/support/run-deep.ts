@@ -1,7 +1,7 @@
 /**
  * `npm run test:deep`: the tests that take long. On Node 24, which the image runs on, where one can be had; first those that may
- * run beside each other, then those that need the machine for themselves, the unit mutants, and the quick tests once
- * more on Node 24. Arguments are handed to Jest and leave out the last two.
+ * run beside each other, then those that need the machine for themselves, long property runs, the mutants that unit
+ * tests find, and the quick tests once more on Node 24. With arguments, which Jest gets, only the first two.
  */
 import { spawnSync } from 'node:child_process';
 import { ROOT } from '../../infra/host/paths.ts';
@@ -10,6 +10,7 @@ import { node24, whyNoNode24 } from './node-24.ts';
 interface Step {
   readonly name: string;
   readonly args: readonly string[];
+  readonly env?: Readonly<Record<string, string>>;
 }
 
 const JEST = ['--experimental-vm-modules', '--disable-warning=ExperimentalWarning', 'node_modules/jest/bin/jest.js'];
@@ -30,14 +31,16 @@ const steps: Step[] = [
   { name: 'drills', args: [...DEEP, '--testPathIgnorePatterns', '/node_modules/', '/tests/deep/', '--', ...patterns] },
 ];
 if (patterns.length === 0) {
+  const hub = [...JEST, 'tests/unit/server/hub'];
+  steps.push({ name: 'long property runs', args: hub, env: { PROPERTY_RUNS: '20000' } });
   steps.push({ name: 'mutants that unit tests find', args: ['--import', 'tsx', 'tests/mutants/main.ts', '--unit'] });
   if (node !== process.execPath) steps.push({ name: 'quick tests', args: JEST });
 }
 
-const results = steps.map(({ name, args }) => {
+const results = steps.map(({ name, args, env }) => {
   const begin = performance.now();
   console.log(`\n==> ${name}, Node ${node === process.execPath ? process.versions.node : '24'}`);
-  const { status } = spawnSync(node, args, { cwd: ROOT, stdio: 'inherit' });
+  const { status } = spawnSync(node, args, { cwd: ROOT, stdio: 'inherit', env: { ...process.env, ...env } });
   return { name, status, seconds: Math.round((performance.now() - begin) / 1000) };
 });
 

@@ -81,7 +81,7 @@ async function simulate(actions: readonly Action[], seed: number): Promise<World
   return world;
 }
 
-const RUNS = Number(process.env.PROPERTY_RUNS ?? 6_000);
+const RUNS = Number(process.env.PROPERTY_RUNS ?? 1_500);
 const TIMEOUT_MS = 600_000;
 
 /** Simulates random lists of these actions, in random orders of everything else. */

@@ -46,7 +46,7 @@ test('pieces of any size in any order, repeated and overlapping: flushed once ea
         }
       },
     ),
-    { numRuns: 2_000 },
+    { numRuns: Number(process.env.PROPERTY_RUNS ?? 500) },
   );
 });
 

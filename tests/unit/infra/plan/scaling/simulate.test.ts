@@ -92,6 +92,6 @@ test('whatever happens: tasks stay within their bounds, limits hold, and no clie
         expect(Math.abs(connected + waiting - wanted)).toBeLessThan(peak * 1e-5 + 0.1);
       }
     }),
-    { numRuns: 60 },
+    { numRuns: Number(process.env.PROPERTY_RUNS ?? 20) },
   );
 });

@@ -3,12 +3,12 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import type { Browser, Page } from 'playwright-core';
-import { ALL_BOARDS } from '../../dashboards/boards/index.ts';
-import { panelsOf } from '../../dashboards/lib/panel.ts';
-import { freePorts } from '../../infra/host/ports.ts';
-import { launchBrowser } from '../support/browser.ts';
-import { type Launcher, type LauncherPlace, launcherPlace } from '../support/launcher.ts';
-import { describeWith } from '../support/requirements.ts';
+import { ALL_BOARDS } from '../../../dashboards/boards/index.ts';
+import { panelsOf } from '../../../dashboards/lib/panel.ts';
+import { freePorts } from '../../../infra/host/ports.ts';
+import { launchBrowser } from '../../support/browser.ts';
+import { type Launcher, type LauncherPlace, launcherPlace } from '../../support/launcher.ts';
+import { describeWith } from '../../support/requirements.ts';
 
 describeWith(
   'chromium',
