@@ -24,7 +24,7 @@ import { shared } from './shared.ts';
 const INSTALL_TIMEOUT_MS = 300_000;
 const TESTS = join(ROOT, 'tests');
 /** Test files below these start no server. */
-const SERVERLESS = ['unit/', 'contracts/', 'deep/aws/', 'deep/image/'];
+const SERVERLESS = ['unit/', 'contracts/', 'deep/aws/'];
 
 /** What Jest hands to a global set-up; only what is used here. */
 interface GlobalConfig {
