@@ -24,6 +24,4 @@ export default {
   reporters: ['default', '<rootDir>/tests/support/skip-reporter.mjs'],
   maxWorkers: Math.min(availableParallelism(), WORKERS_MAX),
   testTimeout: 60_000,
-  // A test that failed may leave connections and timers behind; the run ends all the same.
-  forceExit: true,
 };
