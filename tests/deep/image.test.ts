@@ -1,4 +1,4 @@
-/** B6: the image is built here without Docker, runs as nobody on a read-only root, and really serves. */
+/** The image is built here without Docker, runs as nobody on a read-only root, and really serves. */
 import { execFileSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';

@@ -27,7 +27,7 @@ export async function measureDurability(
   token: string,
   { messages, subscribers }: DurabilityOptions,
 ): Promise<Row[]> {
-  const node = (index: number) => cluster.nodes[index % cluster.nodes.length] as Cluster['nodes'][number];
+  const node = (index: number) => cluster.node(index % cluster.nodes.length);
   const auditor = new Auditor({ history: httpHistory({ url: node(0).url, token }) });
   const clients = Array.from(
     { length: subscribers },

@@ -1,4 +1,4 @@
-/** D3: quiet system, two nodes: from the publish on one node to the message at a subscriber of the other, commit included. */
+/** Quiet system, two nodes: from the publish on one node to the message at a subscriber of the other, commit included. */
 import { build } from 'hdr-histogram-js';
 import type { Cluster } from '../../infra/local/servers/cluster.ts';
 import type { Message } from '../../server/protocol/messages.ts';
@@ -11,9 +11,8 @@ const TARGET = { p50Ms: 5, p99Ms: 15 };
 
 export async function measureLatency(cluster: Cluster, token: string, seconds: number): Promise<Row[]> {
   progress('one message at a time, across two nodes ...');
-  const [first, second] = cluster.nodes;
-  const publisher = await openSession(first?.wsUrl as string, token);
-  const subscriber = await openSession(second?.wsUrl as string, token);
+  const publisher = await openSession(cluster.node(0).wsUrl, token);
+  const subscriber = await openSession(cluster.node(1).wsUrl, token);
   const subscribed = subscriber.next('subscribed');
   subscriber.send('{"type":"subscribe","channel":"bench:latency"}');
   await subscribed;

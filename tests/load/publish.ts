@@ -1,5 +1,5 @@
 /**
- * D2: durable publishes a single node acknowledges, with PostgreSQL (fsync on), Redis and the load generator on the same
+ * Durable publishes a single node acknowledges, with PostgreSQL (fsync on), Redis and the load generator on the same
  * machine. Closed loop: each connection keeps a fixed number of publishes in flight.
  */
 import autocannon from 'autocannon';
@@ -24,7 +24,7 @@ export async function measurePublish(cluster: Cluster, token: string, seconds: n
 }
 
 export async function overWebSocket(cluster: Cluster, token: string, seconds: number): Promise<Row> {
-  const wsUrl = cluster.nodes[0]?.wsUrl as string;
+  const wsUrl = cluster.node(0).wsUrl;
   const sessions = await Promise.all(Array.from({ length: WS.connections }, () => openSession(wsUrl, token)));
   const state = { measuring: false, running: true, count: 0, errors: 0 };
   const histogram = build({ highestTrackableValue: 60_000_000, numberOfSignificantValueDigits: 3 });
@@ -75,7 +75,7 @@ function keepPublishing(session: LoadSession, index: number, state: LoadState, h
 async function overHttp(cluster: Cluster, token: string, seconds: number): Promise<Row> {
   let turn = 0;
   const result = await autocannon({
-    url: `${cluster.nodes[0]?.url}/v1/chat.postMessage`,
+    url: `${cluster.node(0).url}/v1/chat.postMessage`,
     method: 'POST',
     connections: HTTP.connections,
     duration: seconds,

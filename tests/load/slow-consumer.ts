@@ -1,9 +1,10 @@
 /**
- * A12: a thousand subscribers of one channel, then the same with one of them on a line of 1 KB a second. What it does to
+ * A thousand subscribers of one channel, then the same with one of them on a line of 1 KB a second. What it does to
  * the others' latency and to the node's memory, as ratios of the same run; and that it has everything in the end.
  */
 import { build, type Histogram } from 'hdr-histogram-js';
 import type { Cluster } from '../../infra/local/servers/cluster.ts';
+import type { HoldfastNode } from '../../infra/local/servers/node.ts';
 import { Auditor } from '../../server/audit/auditor.ts';
 import { httpHistory } from '../../server/audit/http-history.ts';
 import { metric } from '../support/api.ts';
@@ -26,7 +27,7 @@ const SLOW_BYTES_PER_SECOND = 1_024;
 const P99_RATIO_MAX = 1.5;
 
 export async function measureSlowConsumer(cluster: Cluster, token: string, seconds: number): Promise<Row[]> {
-  const [node] = cluster.nodes as [Cluster['nodes'][number]];
+  const node = cluster.node(0);
   const link = await TcpProxy.start(node.port);
   try {
     const sessions = await Promise.all(Array.from({ length: SUBSCRIBERS - 1 }, () => openSession(node.wsUrl, token)));
@@ -92,7 +93,7 @@ async function isComplete(auditor: Auditor): Promise<boolean> {
 }
 
 /** Publishes at a steady rate; the time of sending travels in the message. @returns the most unsent bytes seen of one connection */
-async function load(node: Cluster['nodes'][number], publisher: LoadSession, seconds: number): Promise<number> {
+async function load(node: HoldfastNode, publisher: LoadSession, seconds: number): Promise<number> {
   const padding = 'x'.repeat(MESSAGE_BYTES);
   const begin = performance.now();
   let worst = 0;
@@ -109,7 +110,7 @@ async function load(node: Cluster['nodes'][number], publisher: LoadSession, seco
 }
 
 /** Until the node holds unsent bytes for the slow one. */
-async function fill(node: Cluster['nodes'][number], publisher: LoadSession): Promise<void> {
+async function fill(node: HoldfastNode, publisher: LoadSession): Promise<void> {
   const data = JSON.stringify('x'.repeat(FILLING_BYTES));
   for (let i = 0; i < FILLING_MESSAGES; i++)
     publisher.send(`{"type":"publish","id":"f${i}","channel":"${FILLING}","data":${data}}`);

@@ -1,5 +1,5 @@
 /**
- * D6, A17: a recovery storm. All nodes are killed under clients that follow their channels; messages are published that
+ * A recovery storm. All nodes are killed under clients that follow their channels; messages are published that
  * nobody gets; then everybody comes back at once with a position. Time until all have caught up, and reads of Postgres.
  */
 import { WebSocket } from 'ws';
@@ -71,7 +71,7 @@ export async function measureStorm(
 }
 
 function wsUrl(cluster: Cluster, index: number): string {
-  return (cluster.nodes[index % cluster.nodes.length] as Cluster['nodes'][number]).wsUrl;
+  return cluster.node(index % cluster.nodes.length).wsUrl;
 }
 
 async function readsOf(cluster: Cluster): Promise<Record<string, number>> {

@@ -38,7 +38,7 @@ export async function measureTelemetry(cluster: Cluster, token: string, seconds:
     for (let round = 0; round < ROUNDS; round++)
       for (const { what, ratio } of VARIANTS) {
         progress(`${what} (round ${round + 1} of ${ROUNDS}) ...`);
-        await cluster.nodes[0]?.restart({
+        await cluster.node(0).restart({
           OTEL_EXPORTER_OTLP_ENDPOINT: ratio === undefined ? '' : endpoint,
           TRACE_SAMPLE_RATIO: ratio ?? '0',
         });
@@ -60,8 +60,7 @@ export async function measureTelemetry(cluster: Cluster, token: string, seconds:
 
 /** Microseconds of CPU of the node for each publish that it stored. */
 async function cpuPerPublish(cluster: Cluster, token: string, seconds: number): Promise<number> {
-  const node = cluster.nodes[0];
-  if (!node) throw new Error('The cluster has no node.');
+  const node = cluster.node(0);
   const stored = () => metric(node.metricsUrl, 'holdfast_publishes_total', { via: 'ws', result: 'stored' });
   const before = { cpu: cpuSeconds(node.process.pid), count: await stored() };
   await overWebSocket(cluster, token, seconds);

@@ -1,5 +1,5 @@
 /**
- * A9: a peer that vanishes without RST or FIN is gone from the node within 40 s; it loses nothing but its connection, and
+ * A peer that vanishes without RST or FIN is gone from the node within 40 s; it loses nothing but its connection, and
  * the SDK finds out by itself when it is the server that has vanished. The kernel drops the packets (`network.ts`).
  */
 import { afterAll, beforeAll, expect, test } from '@jest/globals';

@@ -1,4 +1,4 @@
-/** A19: a Redis Cluster carries each channel over one of its servers, and whatever happens to these costs latency only. */
+/** A Redis Cluster carries each channel over one of its servers, and whatever happens to these costs latency only. */
 import { readFileSync } from 'node:fs';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from '@jest/globals';
 import type { Cluster } from '../../../infra/local/servers/cluster.ts';
@@ -71,7 +71,7 @@ describeWith('redis7')('a Redis Cluster', () => {
     await redis.setFailover(true);
   });
 
-  const node = (index: number) => cluster.nodes[index] as Cluster['nodes'][number];
+  const node = (index: number) => cluster.node(index);
   const redisName = (channel: string) => `holdfast:channel:${channel}`;
   const counts = (name: string, attributes?: Record<string, string>) =>
     Promise.all(cluster.nodes.map(({ metricsUrl }) => metric(metricsUrl, name, attributes)));

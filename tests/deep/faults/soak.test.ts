@@ -1,4 +1,4 @@
-/** A4: the short soak: random faults for two minutes, seeds fixed; `npm run soak -- --minutes 30` is the long one. */
+/** The short soak: random faults for two minutes, seeds fixed; `npm run soak -- --minutes 30` is the long one. */
 import { expect, test } from '@jest/globals';
 import { runSoak } from '../../load/soak-run.ts';
 import { describeWith } from '../../support/requirements.ts';

@@ -1,4 +1,4 @@
-/** A20: frames of an implementation that shares no code with ours: odd ones work, broken ones are closed by the right code. */
+/** Frames of an implementation that shares no code with ours: odd ones work, broken ones are closed by the right code. */
 import { execFile } from 'node:child_process';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -30,7 +30,7 @@ describeWith('wsproto')('frames of another implementation', () => {
 
   beforeAll(async () => {
     cluster = await startTestCluster({ nodes: 1, redis: false, env: { ...NO_RATE_LIMITS, LOG_LEVEL: 'error' } });
-    const node = cluster.nodes[0] as Cluster['nodes'][number];
+    const node = cluster.node(0);
     const token = await cluster.token({ user: 'mallory' });
     bystander = await RawClient.open(node.wsUrl, await cluster.token({ user: 'ada' }));
     await bystander.subscribe('room:bystander');
@@ -107,7 +107,7 @@ describeWith('wsproto')('frames of another implementation', () => {
   });
 
   test('mutated streams end with codes of the list, or not at all, and leave no trace', async () => {
-    const node = cluster.nodes[0] as Cluster['nodes'][number];
+    const node = cluster.node(0);
     const known: (number | null)[] = [null, -1, 1006, ...Object.values(CLOSE_CODES).map(({ code }) => code)];
     const mutated = matching('mutation');
     expect(mutated).toHaveLength(60);
@@ -121,7 +121,7 @@ describeWith('wsproto')('frames of another implementation', () => {
 
   test('compression is offered and never taken: there is nothing to bomb', async () => {
     expect(outcome('reserved bit 4')).toMatchObject({ close: 1002 });
-    const node = cluster.nodes[0] as Cluster['nodes'][number];
+    const node = cluster.node(0);
     const client = new RawClient(node.wsUrl, { ws: { perMessageDeflate: true } });
     await eventually(() => expect(client.ws.readyState).toBe(client.ws.OPEN));
     expect(client.ws.extensions).toBe('');

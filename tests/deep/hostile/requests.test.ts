@@ -1,4 +1,4 @@
-/** A20: slow, greedy and malformed clients harm nobody but themselves: others are served, memory stays bounded, no header is split. */
+/** Slow, greedy and malformed clients harm nobody but themselves: others are served, memory stays bounded, no header is split. */
 import { gzipSync } from 'node:zlib';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import type { Cluster } from '../../../infra/local/servers/cluster.ts';
@@ -55,7 +55,7 @@ describe('hostile clients', () => {
     expect(growth).toBeLessThan(200_000_000);
   });
 
-  const node = () => cluster.nodes[0] as Cluster['nodes'][number];
+  const node = () => cluster.node(0);
   async function publish(): Promise<void> {
     expect((await post(node().url, token, { channel: 'room:bystander', data: ++sent })).ok).toBe(true);
   }

@@ -163,14 +163,14 @@ describeWith(
     const before = await within(page, 'a', 'node').textContent();
     await floodFor(4_000, async () => {
       await page.waitForTimeout(1_000);
-      await cluster.nodes[0]?.process.stop('SIGKILL', 5_000);
+      await cluster.node(0).process.stop('SIGKILL', 5_000);
     });
     const { sent, received, rest } = await verdict();
     expect(received).toEqual([sent, sent]);
     expect(rest).toBe('lost 0, duplicated 0, out of order 0');
     expect(await page.getByTestId('notice').textContent()).toContain('Both panes are on node');
     expect(before).toMatch(/\w/);
-    await cluster.nodes[0]?.restart();
+    await cluster.node(0).restart();
   });
 
   test('on a phone the panes stack, and nothing scrolls sideways', async () => {

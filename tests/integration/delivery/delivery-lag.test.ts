@@ -15,8 +15,7 @@ describeWith('redis')('delivery lag', () => {
   afterAll(() => cluster?.stop());
 
   test('every commit that waited for a node to wake up counts as late', async () => {
-    const [awake, asleep] = cluster.nodes;
-    if (!awake || !asleep) throw new Error('There are no two nodes.');
+    const [awake, asleep] = [cluster.node(0), cluster.node(1)];
     const token = await cluster.token({ user: 'ada' });
     const client = await RawClient.open(asleep.wsUrl, token);
     await client.subscribe('room:lag');

@@ -1,4 +1,4 @@
-/** A2-A5: messages of any node reach the subscribers of every node, in order, once; recovery gives what was missed or says that it cannot. */
+/** Messages of any node reach the subscribers of every node, in order, once; recovery gives what was missed or says that it cannot. */
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import pg from 'pg';
 import type { Cluster } from '../../../infra/local/servers/cluster.ts';
@@ -24,7 +24,7 @@ for (const kind of BACKPLANES)
     });
     afterAll(() => cluster?.stop());
 
-    const node = (index: number) => cluster.nodes[index] as Cluster['nodes'][number];
+    const node = (index: number) => cluster.node(index);
     const open = (index: number) => RawClient.open(node(index).wsUrl, token);
 
     async function expectOffsets(client: RawClient, top: number, channel: string): Promise<void> {

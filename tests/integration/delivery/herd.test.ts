@@ -1,4 +1,4 @@
-/** A17: when all nodes restart, clients are let in at a set pace and caught up with reads that grow with channels, not with clients. */
+/** When all nodes restart, clients are let in at a set pace and caught up with reads that grow with channels, not with clients. */
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import type { Cluster } from '../../../infra/local/servers/cluster.ts';
 import { measureStorm } from '../../load/storm.ts';

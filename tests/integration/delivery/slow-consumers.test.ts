@@ -1,4 +1,4 @@
-/** A12: a consumer that is too slow costs nobody else anything, no queue grows beyond its cap, and in the end it misses nothing. */
+/** A consumer that is too slow costs nobody else anything, no queue grows beyond its cap, and in the end it misses nothing. */
 import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals';
 import { Auditor } from '../../../server/audit/auditor.ts';
 import { httpHistory } from '../../../server/audit/http-history.ts';

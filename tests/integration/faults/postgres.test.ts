@@ -1,4 +1,4 @@
-/** A16: with Postgres gone publishes fail at once and retryably, connections stay, and no acknowledgement is ever wrong. */
+/** With Postgres gone publishes fail at once and retryably, connections stay, and no acknowledgement is ever wrong. */
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from '@jest/globals';
 import pg from 'pg';
 import { Auditor } from '../../../server/audit/auditor.ts';

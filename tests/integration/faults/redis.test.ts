@@ -1,4 +1,4 @@
-/** A15: whatever happens to Redis costs latency and nothing else, and a deaf subscription is told from a quiet one. */
+/** Whatever happens to Redis costs latency and nothing else, and a deaf subscription is told from a quiet one. */
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from '@jest/globals';
 import { Redis } from 'ioredis';
 import { Auditor } from '../../../server/audit/auditor.ts';

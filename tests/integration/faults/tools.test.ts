@@ -1,4 +1,4 @@
-/** A1, A15: a node killed under load, and Redis gone, cost latency and never an acknowledged message. */
+/** A node killed under load, and Redis gone, cost latency and never an acknowledged message. */
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import type { Cluster } from '../../../infra/local/servers/cluster.ts';
 import { metric, post, readAll } from '../../support/api.ts';
@@ -37,7 +37,7 @@ describeWith('redis')('faults', () => {
   });
   afterAll(() => cluster?.stop());
 
-  const node = (index: number) => cluster.nodes[index] as Cluster['nodes'][number];
+  const node = (index: number) => cluster.node(index);
 
   test('after kill -9 of a node under load, every acknowledged message is in the history and at every subscriber that recovered', async () => {
     const channel = 'room:killed';
