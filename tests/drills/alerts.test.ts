@@ -1,5 +1,5 @@
 /**
- * C5: every alert, fired by its own fault on a real cluster under load, seen through Prometheus' API, and seen to resolve.
+ * Every alert, fired by its own fault on a real cluster under load, seen through Prometheus' API, and seen to resolve.
  * Before that the same cluster without a fault fires only the watchdog. `npm run alerts` prints the times.
  */
 import { setTimeout as sleep } from 'node:timers/promises';

@@ -1,4 +1,7 @@
-/** `npm run bench -- <name>`: starts what the benchmark needs on this machine, measures, reports, stops. Exit code 1: a target was missed. */
+/**
+ * `npm run bench -- <name>`: starts a cluster on this machine, runs one benchmark, prints its table, and stops.
+ * Exit code 1 when a target was missed.
+ */
 import { Command, InvalidArgumentError } from 'commander';
 import { runCommand } from '../../infra/host/run-command.ts';
 import { type Cluster, startCluster } from '../../infra/local/servers/cluster.ts';
@@ -11,7 +14,7 @@ import { measureSlowConsumer } from './slow-consumer.ts';
 import { measureStorm } from './storm.ts';
 import { measureTelemetry } from './telemetry.ts';
 
-/** Limits that protect a node from one client would measure themselves. */
+/** Without the limits per client: otherwise the benchmark would measure those. */
 const NO_LIMITS = {
   COMMAND_RATE: '1000000',
   PUBLISH_RATE_PER_USER: '1000000',
@@ -21,7 +24,7 @@ const NO_LIMITS = {
 
 type Measure<T> = (cluster: Cluster, token: string, options: T) => Promise<Row[]>;
 
-/** Runs one benchmark on a cluster of its own. */
+/** Starts a cluster, runs one benchmark on it, and stops it. */
 async function run<T extends { readonly json: boolean }>(
   name: string,
   nodes: number,
@@ -44,12 +47,12 @@ async function run<T extends { readonly json: boolean }>(
 
 const number = (min: number, max: number) => (text: string) => {
   const value = Number(text);
-  if (!(value >= min && value <= max)) throw new InvalidArgumentError(`a number from ${min} to ${max}`);
+  if (!(value >= min && value <= max)) throw new InvalidArgumentError(`It must be a number from ${min} to ${max}.`);
   return value;
 };
 
 const program = new Command('bench').description(
-  'Benchmarks on this machine. Absolute figures depend on it; compare runs of the same one.',
+  'Runs a benchmark on this machine. Figures depend on the machine: compare only runs on the same one.',
 );
 
 interface Timed {
@@ -58,17 +61,22 @@ interface Timed {
 }
 
 const timed: [string, string, number, (cluster: Cluster, token: string, seconds: number) => Promise<Row[]>][] = [
-  ['publish', 'durable publishes acknowledged by one node, over WebSocket and HTTP', 1, measurePublish],
-  ['latency', 'publish to delivery on another node, quiet system', 2, measureLatency],
-  ['telemetry', 'CPU that tracing and metrics take from a publish', 1, measureTelemetry],
-  ['slow-consumer', 'what one subscriber at 1 KB/s costs the other 999 of its channel', 1, measureSlowConsumer],
+  ['publish', 'durable publishes per second that one node acknowledges, over WebSocket and HTTP', 1, measurePublish],
+  ['latency', 'time from a publish to its delivery on another node, in a quiet system', 2, measureLatency],
+  ['telemetry', 'CPU time per publish that tracing and metrics cost', 1, measureTelemetry],
+  [
+    'slow-consumer',
+    'effect of one subscriber that reads 1 KB/s on the other 999 of its channel',
+    1,
+    measureSlowConsumer,
+  ],
 ];
 for (const [name, text, nodes, measure] of timed) {
   program
     .command(name)
     .description(text)
-    .option('--seconds <n>', 'how long to measure', number(1, 3_600), 10)
-    .option('--json', 'the result as JSON on stdout', false)
+    .option('--seconds <n>', 'duration of each measurement, in seconds', number(1, 3_600), 10)
+    .option('--json', 'print the result as JSON', false)
     .action((options: Timed) =>
       run(name, nodes, (cluster, token) => measure(cluster, token, options.seconds), options),
     );
@@ -76,26 +84,27 @@ for (const [name, text, nodes, measure] of timed) {
 
 program
   .command('durability')
-  .description('messages while Redis goes away and comes back: what the history and every subscriber have (scenario B)')
-  .option('--messages <n>', 'how many; Redis is stopped after half of them', number(2, 1_000_000), 1_000)
-  .option('--subscribers <n>', 'over both nodes', number(1, 1_000), 20)
-  .option('--json', 'the result as JSON on stdout', false)
+  .description('what the history and every subscriber have while Redis is up, stopped, and up again')
+  .option('--messages <n>', 'number of messages; Redis is stopped after half of them', number(2, 1_000_000), 1_000)
+  .option('--subscribers <n>', 'number of subscribers, spread over both nodes', number(1, 1_000), 20)
+  .option('--json', 'print the result as JSON', false)
   .action((options: { json: boolean; messages: number; subscribers: number }) =>
     run('durability', 2, measureDurability, options),
   );
 
 program
   .command('storm')
-  .description('all nodes die under many clients, who then come back at once with their positions')
-  .option('--clients <n>', 'how many', number(1, 15_000), 10_000)
-  .option('--channels <n>', 'over so many channels', number(1, 100_000), 100)
-  .option('--missed <n>', 'messages that everyone has missed', number(1, 100_000), 100)
+  .description('all nodes are killed, then all clients reconnect at once and recover from their positions')
+  .option('--clients <n>', 'number of clients', number(1, 15_000), 10_000)
   .option(
-    '--sweep',
-    'a quarter of the clients, then a tenth and ten times the channels, to see what reads depend on',
-    false,
+    '--channels <n>',
+    'number of channels, each followed by an equal share of the clients',
+    number(1, 100_000),
+    100,
   )
-  .option('--json', 'the result as JSON on stdout', false)
+  .option('--missed <n>', 'messages that each client misses', number(1, 100_000), 100)
+  .option('--sweep', 'repeat with a quarter of the clients, a tenth of the channels and ten times the channels', false)
+  .option('--json', 'print the result as JSON', false)
   .action((options: { json: boolean; clients: number; channels: number; missed: number; sweep: boolean }) =>
     run(
       'storm',

@@ -1,6 +1,6 @@
 /**
- * Scenario B: messages while Redis goes away and comes back. Counts what the history holds, and what every subscriber on
- * both nodes has got, at the moments that matter.
+ * Messages while Redis is stopped and started again. Counts what the history holds and what every subscriber on both
+ * nodes has received: before the stop, while Redis is down, and after its return.
  */
 import type { Cluster } from '../../infra/local/servers/cluster.ts';
 import { Auditor, type AuditReport } from '../../server/audit/auditor.ts';
@@ -17,9 +17,9 @@ export interface DurabilityOptions {
 }
 
 const CHANNEL = 'bench:durability';
-/** Longest wait for what must come anyway. */
+/** Limit of every wait. */
 const DEADLINE = { timeoutMs: 60_000 };
-/** After Redis' return: time in which a second copy would come, if one did. */
+/** Time after the return of Redis in which duplicates would arrive. */
 const AFTERMATH_MS = 5_000;
 
 export async function measureDurability(
@@ -27,7 +27,7 @@ export async function measureDurability(
   token: string,
   { messages, subscribers }: DurabilityOptions,
 ): Promise<Row[]> {
-  const node = (index: number) => cluster.nodes[index % cluster.nodes.length] as Cluster['nodes'][number];
+  const node = (index: number) => cluster.node(index % cluster.nodes.length);
   const auditor = new Auditor({ history: httpHistory({ url: node(0).url, token }) });
   const clients = Array.from(
     { length: subscribers },
@@ -37,7 +37,7 @@ export async function measureDurability(
   await eventually(() =>
     must(
       clients.every((client) => client.isReady),
-      'subscribed',
+      'every client is subscribed',
     ),
   );
   let turn = 0;
@@ -46,7 +46,7 @@ export async function measureDurability(
   const rows: Row[] = [];
   const take = async (moment: string, expected: number) => {
     await eventually(
-      async () => must((await complete(auditor)) >= expected, `${expected} messages everywhere`),
+      async () => must((await complete(auditor)) >= expected, `every subscriber has ${expected} messages`),
       DEADLINE,
     );
     rows.push(await toRow(moment, auditor.report(), expected, subscribers, node(0).metricsUrl));
@@ -60,7 +60,8 @@ export async function measureDurability(
   progress('starting Redis ...');
   await cluster.redis?.restart();
   await eventually(async () => {
-    for (const { metricsUrl } of cluster.nodes) must((await metric(metricsUrl, 'holdfast_backplane_up')) === 1, 'up');
+    for (const { metricsUrl } of cluster.nodes)
+      must((await metric(metricsUrl, 'holdfast_backplane_up')) === 1, 'every node has its backplane');
   }, DEADLINE);
   await sleep(AFTERMATH_MS);
   await take('Redis back', messages);
@@ -68,7 +69,7 @@ export async function measureDurability(
   return rows;
 }
 
-/** Messages of the history, if every subscriber has them all; else -1. */
+/** Number of acknowledged messages if every subscriber has all of them, else -1. */
 async function complete(auditor: Auditor): Promise<number> {
   await auditor.follow();
   const { acknowledged } = auditor.report();
@@ -102,5 +103,5 @@ async function toRow(
 }
 
 function must(condition: boolean, what: string): void {
-  if (!condition) throw new Error(`not yet: ${what}`);
+  if (!condition) throw new Error(`Not yet: ${what}.`);
 }

@@ -1,6 +1,6 @@
 /**
- * D2: durable publishes a single node acknowledges, with PostgreSQL (fsync on), Redis and the load generator on the same
- * machine. Closed loop: each connection keeps a fixed number of publishes in flight.
+ * Durable publishes per second that one node acknowledges. PostgreSQL (fsync on), Redis and the load generator run on the
+ * same machine. Closed loop: each connection keeps a fixed number of publishes in flight.
  */
 import autocannon from 'autocannon';
 import { build, type Histogram } from 'hdr-histogram-js';
@@ -8,7 +8,7 @@ import type { Cluster } from '../../infra/local/servers/cluster.ts';
 import { progress, type Row } from './report.ts';
 import { type LoadSession, openSession } from './session.ts';
 
-/** Data of about 140 bytes, as a chat message with its fields has. */
+/** About 140 bytes, as the data of a chat message has. */
 const DATA = { text: 'x'.repeat(110), kind: 'message', v: 1 };
 const CHANNELS = 100;
 const WS = { connections: 16, inFlight: 64, rate: 20_000 };
@@ -24,7 +24,7 @@ export async function measurePublish(cluster: Cluster, token: string, seconds: n
 }
 
 export async function overWebSocket(cluster: Cluster, token: string, seconds: number): Promise<Row> {
-  const wsUrl = cluster.nodes[0]?.wsUrl as string;
+  const wsUrl = cluster.node(0).wsUrl;
   const sessions = await Promise.all(Array.from({ length: WS.connections }, () => openSession(wsUrl, token)));
   const state = { measuring: false, running: true, count: 0, errors: 0 };
   const histogram = build({ highestTrackableValue: 60_000_000, numberOfSignificantValueDigits: 3 });
@@ -48,7 +48,7 @@ interface LoadState {
   errors: number;
 }
 
-/** Every answer sends the next publish; the command's id finds the time it was sent. */
+/** Every answer triggers the next publish. The id of a command is the slot with the time at which it was sent. */
 function keepPublishing(session: LoadSession, index: number, state: LoadState, histogram: Histogram): void {
   const sentAt = new Float64Array(WS.inFlight);
   const tail = `","data":${JSON.stringify(DATA)}}`;
@@ -75,7 +75,7 @@ function keepPublishing(session: LoadSession, index: number, state: LoadState, h
 async function overHttp(cluster: Cluster, token: string, seconds: number): Promise<Row> {
   let turn = 0;
   const result = await autocannon({
-    url: `${cluster.nodes[0]?.url}/v1/chat.postMessage`,
+    url: `${cluster.node(0).url}/v1/chat.postMessage`,
     method: 'POST',
     connections: HTTP.connections,
     duration: seconds,

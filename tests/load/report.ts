@@ -1,8 +1,8 @@
-/** Results of a benchmark: as JSON, or as a table to read. */
+/** Prints the result of a benchmark, as a table or as JSON. */
 import { cpus } from 'node:os';
 import Table from 'cli-table3';
 
-/** One line of a table. Names of columns end in their unit: `p99_ms`, `per_second`. `met`: whether the target is. */
+/** One line of the table. The name of a column ends in its unit: `p99_ms`. `met`: whether the target was reached. */
 export interface Row {
   readonly [column: string]: string | number | boolean;
   readonly met: boolean;
@@ -12,7 +12,7 @@ export interface Report {
   readonly benchmark: string;
   readonly at: string;
   readonly cpus: string;
-  /** What was asked for on the command line. */
+  /** Options of the command line. */
   readonly options: Readonly<Record<string, unknown>>;
   readonly results: readonly Row[];
 }
@@ -46,7 +46,7 @@ function format(value: string | number | boolean | undefined): string {
   return value.toLocaleString('en-US', { maximumFractionDigits: Math.abs(value) < 100 ? 1 : 0 });
 }
 
-/** Progress on stderr, so that stdout stays the result alone. */
+/** Writes to stderr, so that stdout holds only the result. */
 export function progress(text: string): void {
   process.stderr.write(`${text}\n`);
 }

@@ -1,4 +1,4 @@
-/** A WebSocket for load: as little work per message as can be, because the generator shares the machine with what it measures. */
+/** A WebSocket client for load. It does little work per message, because it shares the CPU with what it measures. */
 import { once } from 'node:events';
 import { WebSocket } from 'ws';
 import type { Push } from '../../server/protocol/messages.ts';
@@ -7,12 +7,12 @@ export interface LoadSession {
   send(text: string): void;
   /** Resolves with the first push of this type. */
   next<T extends Push['type']>(type: T): Promise<Extract<Push, { type: T }>>;
-  /** Gets every frame as it came, from now on. */
+  /** Passes every further frame to `listener`, unparsed. */
   onFrame(listener: (frame: Buffer) => void): void;
   close(): void;
 }
 
-/** Opens and authenticates. `wsUrl`: `ws://host:port/ws`. */
+/** Opens a connection to `ws://host:port/ws` and authenticates. */
 export async function openSession(wsUrl: string, token: string): Promise<LoadSession> {
   const ws = new WebSocket(wsUrl, 'holdfast.v1', { perMessageDeflate: false });
   await once(ws, 'open');

@@ -1,6 +1,6 @@
 /**
- * The soak: publishers, subscribers and random faults for some time, then quiet, then the auditor's account. Everything
- * is real; a seed decides which faults come and for how long.
+ * The soak: publishers, subscribers and random faults for a given time; then the faults heal, clients catch up, and the
+ * delivery auditor counts. All servers are real. A seed decides which faults happen and for how long.
  */
 import { Auditor, type AuditReport } from '../../server/audit/auditor.ts';
 import { httpHistory } from '../../server/audit/http-history.ts';
@@ -24,13 +24,13 @@ export interface SoakResult {
   /** How often each fault was injected. */
   readonly faults: Readonly<Record<string, number>>;
   readonly audit: AuditReport;
-  /** Messages in the history; each acknowledged one once, so this equals `audit.acknowledged`. */
+  /** Messages in the history. Equals `audit.acknowledged`, because every message is retried until acknowledged. */
   readonly stored: number;
   readonly failedPublishes: number;
   readonly retriesThatWereStored: number;
   readonly reconnects: number;
   readonly recoveries: number;
-  /** What was not zero or not equal, in words; empty when nothing was lost. */
+  /** Every count that is not as it must be, in words; empty when nothing was lost. */
   readonly problems: readonly string[];
 }
 
@@ -38,11 +38,11 @@ const NODES = 3;
 const CHANNELS = ['room:1', 'room:2', 'room:3', 'room:4', 'room:5', 'room:6'];
 const CLIENTS = 18;
 const PUBLISHERS = 6;
-/** Silence after which a client takes its node for gone: above a heartbeat. */
+/** Time without a frame after which a client reconnects; longer than a heartbeat, milliseconds. */
 const SILENCE_MS = 6_000;
 const SETTLE_MS = 90_000;
 
-/** Small buffers and short times, so that a minute sees what a day would. */
+/** Small buffers and short times, so that limits are reached within a minute. */
 const ENV = {
   COMMAND_RATE: '100000',
   PUBLISH_RATE_PER_USER: '100000',
@@ -81,7 +81,7 @@ async function soak(
 ): Promise<SoakResult> {
   const token = await faulty.cluster.token({ user: 'soak', ttlSeconds: seconds + 3_600 });
   const anyNode = () => faulty.node(Math.floor(random() * NODES));
-  // Read past all proxies, from whichever node answers.
+  // Reads from a random node, without the proxies between clients and nodes.
   const auditor = new Auditor({
     graceMs: 600_000,
     history: (channel, after) => httpHistory({ url: anyNode().url, token })(channel, after),
@@ -111,7 +111,7 @@ async function soak(
     await Promise.race([sleep(seconds * 1_000), failed]);
     stop.abort();
     for (const result of await Promise.allSettled(work)) if (result.status === 'rejected') throw result.reason;
-    onProgress('quiet; everybody catches up …');
+    onProgress('no more faults; clients catch up ...');
     await healAll(arena);
     await settle(auditor);
     const stored = await countStored(anyNode().url, token);
@@ -123,7 +123,7 @@ async function soak(
 
 async function keepPublishing(publisher: AuditedPublisher, random: () => number, stop: AbortSignal): Promise<void> {
   while (!stop.aborted) {
-    // Not with the signal: what was begun is brought to its acknowledgement, or nobody would know its fate.
+    // Without the signal, so that every message is retried until acknowledged: otherwise its outcome would be unknown.
     await publisher.publish(pick(random, CHANNELS), random() < 0.05 ? { padding: 'x'.repeat(20_000) } : {});
     await sleep(random() * 40);
   }
@@ -154,7 +154,7 @@ async function report(
   const begin = performance.now();
   while (!stop.aborted) {
     await sleep(5_000, undefined, { signal: stop }).catch(() => {});
-    // The history may be away just now; the next round reads on.
+    // A fault may make the history unavailable; the next round continues the read.
     await auditor.follow().catch(() => {});
     const { acknowledged, inOrder, lost, duplicated, reordered, altered, unstored } = auditor.report();
     const seconds = Math.round((performance.now() - begin) / 1_000);
@@ -166,7 +166,7 @@ async function report(
   }
 }
 
-/** Waits until everybody has everything, or for as long as that may take; what is missing then is counted. */
+/** Waits until every subscriber has every message, at most SETTLE_MS; the auditor counts what is missing then. */
 async function settle(auditor: Auditor): Promise<void> {
   const deadline = performance.now() + SETTLE_MS;
   while (performance.now() < deadline) {
@@ -174,7 +174,7 @@ async function settle(auditor: Auditor): Promise<void> {
     if (auditor.isComplete) break;
     await sleep(200);
   }
-  // What comes twice may come late.
+  // Duplicates may arrive late.
   await sleep(1_000);
 }
 

@@ -1,6 +1,7 @@
 /**
- * D6, A17: a recovery storm. All nodes are killed under clients that follow their channels; messages are published that
- * nobody gets; then everybody comes back at once with a position. Time until all have caught up, and reads of Postgres.
+ * A recovery storm. All nodes are killed while clients follow their channels. After a restart, messages are published
+ * that the clients miss. Then all clients reconnect at once and recover from their positions. Measures the time until
+ * all have caught up, and the Postgres reads that this takes.
  */
 import { WebSocket } from 'ws';
 import type { Cluster } from '../../infra/local/servers/cluster.ts';
@@ -11,14 +12,16 @@ import { openSession } from './session.ts';
 export interface StormOptions {
   readonly clients: number;
   readonly channels: number;
-  /** Messages per channel that are missed. */
+  /** Messages per channel that the clients miss. */
   readonly missed: number;
+  /** Environment that the nodes get when they restart, such as an accept rate. Default: unchanged. */
+  readonly restartEnv?: Readonly<Record<string, string>>;
 }
 
-/** All caught up within, for 10,000 clients with 100 messages each. */
+/** Time in which all clients must have caught up; meant for 10,000 clients that miss 100 messages each. */
 const TARGET_SECONDS = 10;
 const READS = ['page', 'tops', 'recent'] as const;
-/** Connections opened at once while the storm is prepared; the storm itself knows no such manners. */
+/** Connections opened at once while the storm is prepared. The storm itself opens all of them at once. */
 const OPENING = 200;
 
 export async function measureStorm(
@@ -27,7 +30,7 @@ export async function measureStorm(
   options: StormOptions,
   onProgress: (line: string) => void = progress,
 ): Promise<Row> {
-  const { clients: count, channels, missed } = options;
+  const { clients: count, channels, missed, restartEnv } = options;
   onProgress(`${count} clients over ${channels} channels ...`);
   const run = `${Date.now().toString(36)}-${count}-${channels}`;
   const clients = Array.from(
@@ -39,7 +42,7 @@ export async function measureStorm(
   onProgress('killing all nodes ...');
   await Promise.all(cluster.nodes.map((node) => node.process.kill('SIGKILL')));
   await Promise.all(clients.map((client) => client.gone));
-  await Promise.all(cluster.nodes.map((node) => node.restart()));
+  await Promise.all(cluster.nodes.map((node) => node.restart(restartEnv)));
   onProgress(`publishing ${missed} messages to each channel ...`);
   await publishAll(
     cluster,
@@ -49,7 +52,7 @@ export async function measureStorm(
   );
   const before = await readsOf(cluster);
   const begin = performance.now();
-  onProgress('everybody comes back ...');
+  onProgress('all clients reconnect ...');
   await Promise.all(clients.map((client) => client.recover(missed)));
   const seconds = (performance.now() - begin) / 1000;
   const after = await readsOf(cluster);
@@ -71,7 +74,7 @@ export async function measureStorm(
 }
 
 function wsUrl(cluster: Cluster, index: number): string {
-  return (cluster.nodes[index % cluster.nodes.length] as Cluster['nodes'][number]).wsUrl;
+  return cluster.node(index % cluster.nodes.length).wsUrl;
 }
 
 async function readsOf(cluster: Cluster): Promise<Record<string, number>> {
@@ -104,7 +107,7 @@ async function publishAll(cluster: Cluster, token: string, channels: readonly st
   session.close();
 }
 
-/** As little as a client can do and still know whether it got everything: it counts offsets in the frames' text. */
+/** A client that costs the load generator little: it finds offsets in the text of frames, without parsing JSON. */
 class StormClient {
   wrong = 0;
   refused = 0;
@@ -124,14 +127,14 @@ class StormClient {
     this.url = url;
   }
 
-  /** Resolves when it follows its channel. */
+  /** Resolves when the client follows its channel. */
   open(): Promise<void> {
     return new Promise((resolve) => {
       this.connect(() => resolve());
     });
   }
 
-  /** Comes back with its position; resolves when `missed` messages have arrived. */
+  /** Reconnects with its position; resolves when `missed` messages have arrived. */
   recover(missed: number): Promise<void> {
     this.target = this.offset + missed;
     return new Promise((resolve) => {
@@ -149,22 +152,24 @@ class StormClient {
     const ws = new WebSocket(this.url(), ['holdfast.v1'], { perMessageDeflate: false, skipUTF8Validation: true });
     this.ws = ws;
     ws.on('unexpected-response', (request, response) => {
-      // Too many at once: come back when the node says so, and not all at the same moment.
+      // The node is over its accept rate: retry after the delay that it gives, with jitter.
       this.refused++;
       const wait = Number(response.headers['retry-after'] ?? 1) * 1_000;
       this.ws = undefined;
       request.destroy();
       setTimeout(() => this.connect(subscribed), wait + Math.random() * 1_000);
     });
-    ws.on('error', () => {});
+    ws.on('error', () => {
+      // `close` follows.
+    });
     ws.on('open', () => ws.send(`{"type":"auth","token":"${this.token}"}`));
     this.gone = new Promise((resolve) => ws.on('close', () => resolve()));
-    ws.on('close', () => this.comeBack(ws));
+    ws.on('close', () => this.reconnect(ws));
     ws.on('message', (frame: Buffer) => this.receive(ws, frame.toString('latin1'), subscribed));
   }
 
-  /** What ends before everything has arrived begins again; a refusal has its own time for that. */
-  private comeBack(ws: WebSocket): void {
+  /** Reconnects when the connection ended before all messages had arrived. A refused upgrade has its own retry. */
+  private reconnect(ws: WebSocket): void {
     if (ws !== this.ws || this.offset >= this.target || this.target === Number.POSITIVE_INFINITY) return;
     setTimeout(() => this.connect(() => {}), Math.random() * 1_000);
   }

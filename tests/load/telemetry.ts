@@ -1,6 +1,6 @@
 /**
- * What telemetry costs a publish, in CPU time of the node: tracing off, on and unsampled, one in a hundred, all of them; and
- * the metrics, which are always on, by themselves. Rounds alternate, so that a machine that changes its mood does so for all.
+ * CPU time of the node per publish: with tracing off, on but unsampled, one publish in 100 sampled, and all sampled; and the
+ * share of the metrics, which are always on. Rounds alternate, so that changes of the machine affect all variants.
  */
 import { readFileSync } from 'node:fs';
 import { createServer } from 'node:http';
@@ -14,9 +14,9 @@ import { overWebSocket } from './publish.ts';
 import { progress, type Row } from './report.ts';
 
 const ROUNDS = 3;
-/** Ticks per second of /proc, as Linux has them on every platform that Node runs on. */
+/** Clock ticks per second in /proc, the same on every Linux platform that Node supports. */
 const TICKS = 100;
-/** More than this much CPU on top is more than telemetry is worth; for the sampling that is deployed. */
+/** Allowed ratio to the CPU time without tracing, for sampling of up to one publish in 100. */
 const RATIO_MAX = 1.1;
 
 const VARIANTS = [
@@ -38,7 +38,7 @@ export async function measureTelemetry(cluster: Cluster, token: string, seconds:
     for (let round = 0; round < ROUNDS; round++)
       for (const { what, ratio } of VARIANTS) {
         progress(`${what} (round ${round + 1} of ${ROUNDS}) ...`);
-        await cluster.nodes[0]?.restart({
+        await cluster.node(0).restart({
           OTEL_EXPORTER_OTLP_ENDPOINT: ratio === undefined ? '' : endpoint,
           TRACE_SAMPLE_RATIO: ratio ?? '0',
         });
@@ -54,14 +54,13 @@ export async function measureTelemetry(cluster: Cluster, token: string, seconds:
     return { what, cpu_us_per_publish: cpu, ratio: cpu / off, target: ratio === '1' ? 'none' : `<= ${RATIO_MAX}`, met };
   });
   const own = metricsPerPublish();
-  const share = { what: 'metrics, part of each above', cpu_us_per_publish: own, ratio: own / off };
+  const share = { what: 'metrics (included in each of the above)', cpu_us_per_publish: own, ratio: own / off };
   return [...rows, { ...share, target: '<= 0.1', met: own <= 0.1 * off }];
 }
 
-/** Microseconds of CPU of the node for each publish that it stored. */
+/** CPU time of the node per stored publish, microseconds. */
 async function cpuPerPublish(cluster: Cluster, token: string, seconds: number): Promise<number> {
-  const node = cluster.nodes[0];
-  if (!node) throw new Error('The cluster has no node.');
+  const node = cluster.node(0);
   const stored = () => metric(node.metricsUrl, 'holdfast_publishes_total', { via: 'ws', result: 'stored' });
   const before = { cpu: cpuSeconds(node.process.pid), count: await stored() };
   await overWebSocket(cluster, token, seconds);
@@ -69,7 +68,7 @@ async function cpuPerPublish(cluster: Cluster, token: string, seconds: number): 
   return ((after.cpu - before.cpu) * 1e6) / (after.count - before.count);
 }
 
-/** User and system time of a process: fields 14 and 15 of /proc/<pid>/stat, counted behind the command's name. */
+/** User and system time of a process: fields 14 and 15 of /proc/<pid>/stat, which follow the name of the command. */
 function cpuSeconds(pid: number): number {
   const fields = readFileSync(`/proc/${pid}/stat`, 'utf8')
     .replace(/^.*\) /, '')
@@ -77,7 +76,7 @@ function cpuSeconds(pid: number): number {
   return (Number(fields[11]) + Number(fields[12])) / TICKS;
 }
 
-/** Microseconds for what one publish records: two histograms and two counters; its share of a batch's is small. */
+/** Microseconds for what one publish records: two histograms and two counters. Metrics per batch are not included. */
 function metricsPerPublish(): number {
   const provider = new sdk.MeterProvider();
   const metrics = createInstruments(provider.getMeter('bench'), METRICS);

@@ -22,7 +22,7 @@ export const SERVER_MUTANTS: readonly Mutant[] = [
     part: 'fault harness',
     bug: 'a blackhole lets everything through',
     file: 'tests/support/faults/tcp-proxy.ts',
-    find: 'if (!swallowed) this.send(',
+    find: 'if (!held) this.send(',
     replace: 'this.send(',
     tests: 'tests/unit/support',
   },

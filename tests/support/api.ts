@@ -1,4 +1,4 @@
-/** Calls of the HTTP interface, as an application makes them. */
+/** Calls of the HTTP interface as an application makes them, and a reader for /metrics. */
 import type { Message } from '../../server/protocol/messages.ts';
 
 export interface Posted {
@@ -12,10 +12,10 @@ export interface Posted {
   readonly error?: { readonly code: string; readonly message: string; readonly retry_after_ms?: number };
 }
 
-/** Longest a publish may take to be answered; beyond it the outcome counts as unknown. */
+/** Time within which a publish must be answered; after it the outcome is unknown. */
 const POST_TIMEOUT_MS = 30_000;
 
-/** POST /v1/chat.postMessage. @throws when there is no answer, or none of ours */
+/** POST /v1/chat.postMessage. @throws Error when there is no answer, or one that is not JSON */
 export async function post(url: string, token: string, body: Record<string, unknown>): Promise<Posted> {
   const response = await fetch(`${url}/v1/chat.postMessage`, {
     method: 'POST',
@@ -27,7 +27,7 @@ export async function post(url: string, token: string, body: Record<string, unkn
   return { ...answer, status: response.status, retryAfter: response.headers.get('retry-after') };
 }
 
-/** All messages of a channel, page by page. */
+/** Reads all messages of a channel, page by page. */
 export async function readAll(url: string, token: string, channel: string): Promise<Message[]> {
   const messages: Message[] = [];
   for (;;) {
@@ -37,13 +37,13 @@ export async function readAll(url: string, token: string, channel: string): Prom
       headers: { authorization: `Bearer ${token}` },
     });
     const page = (await response.json()) as { ok: boolean; messages: Message[]; has_more: boolean };
-    if (!page.ok) throw new Error(`history answered ${response.status}`);
+    if (!page.ok) throw new Error(`The history of ${channel} was not read: HTTP ${response.status}`);
     messages.push(...page.messages);
     if (!page.has_more) return messages;
   }
 }
 
-/** Value of one series of /metrics; labels as Prometheus prints them, in any order. 0 when it is not there. */
+/** Value of the first series with this name and these labels in /metrics; 0 when there is none. */
 export async function metric(metricsUrl: string, name: string, labels: Record<string, string> = {}): Promise<number> {
   const text = await (await fetch(metricsUrl)).text();
   const line = text.split('\n').find((candidate) => {

@@ -1,6 +1,6 @@
 /**
- * A client that never gives up and reports all it sees to a delivery auditor: it reconnects after every close, recovers
- * with its position, and leaves out nothing, so that what the server does wrong is counted and not repaired.
+ * A client that reports every message and every subscription to a delivery auditor. It reconnects after every close and
+ * recovers from its position. It never removes duplicates or sorts, so that errors of the server are counted, not hidden.
  */
 import { WebSocket } from 'ws';
 import type { AuditedReceiver, Auditor } from '../../server/audit/auditor.ts';
@@ -12,20 +12,20 @@ export interface AuditedClientOptions {
   readonly name: string;
   readonly token: string;
   readonly channels: readonly string[];
-  /** Where to connect this time; asked before each try. */
+  /** Address of the next connection; called before each attempt. */
   readonly wsUrl: () => string;
-  /** Without a frame for this long the server counts as gone, milliseconds. Default: twice its heartbeat and more. */
+  /** Time without a frame after which the client reconnects, milliseconds. Default 60 s: two heartbeats. */
   readonly silenceMs?: number;
   readonly random?: () => number;
 }
 
 const SILENCE_MS = 60_000;
 const OPEN_TIMEOUT_MS = 5_000;
-/** Between tries: at random up to this, so that a test is quick and still no herd. */
+/** Upper limit of the random delay between attempts. */
 const RETRY_MAX_MS = 500;
 
 export class AuditedClient {
-  /** Reconnects so far, and those subscriptions that were answered with `recovered`. */
+  /** Number of reconnects, and of subscriptions that were answered with `recovered: true`. */
   reconnects = 0;
   recoveries = 0;
   /** Close codes seen. */
@@ -46,17 +46,17 @@ export class AuditedClient {
     this.open();
   }
 
-  /** Whether every channel has been answered on the present connection. */
+  /** Whether every subscription of the current connection has been answered. */
   get isReady(): boolean {
     return this.subscribed.size === this.options.channels.length;
   }
 
-  /** Cuts the connection without a word; it comes back by itself. */
+  /** Ends the connection without a close frame; the client then reconnects. */
   drop(): void {
     this.ws?.terminate();
   }
 
-  /** Stops or goes on reading. */
+  /** Stops reading until `resume`. */
   pause(): void {
     this.ws?.pause();
   }
@@ -119,7 +119,7 @@ export class AuditedClient {
         this.receiver.subscribed(push);
         break;
       case 'error':
-        // The history is away: the subscription has to be asked for again.
+        // The history is unavailable: retry the subscription.
         if (push.channel !== undefined) this.subscribeLater(ws, push.channel);
         break;
       case 'reconnect':

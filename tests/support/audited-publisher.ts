@@ -1,6 +1,6 @@
 /**
- * A publisher that retries until its message is acknowledged, always with the same client_msg_id, as the documentation
- * asks of applications; and tells the auditor every acknowledgement.
+ * A publisher that retries each message under one client_msg_id until it is acknowledged, as the documentation asks of
+ * applications, and reports every acknowledgement to the delivery auditor.
  */
 import type { Auditor } from '../../server/audit/auditor.ts';
 import { type Posted, post } from './api.ts';
@@ -10,7 +10,7 @@ export interface AuditedPublisherOptions {
   readonly auditor: Auditor;
   readonly name: string;
   readonly token: string;
-  /** Which node this time; asked before each try. */
+  /** Address of the next request; called before each attempt. */
   readonly url: () => string;
   readonly random?: () => number;
 }
@@ -18,7 +18,7 @@ export interface AuditedPublisherOptions {
 const RETRY_MS = 200;
 
 export class AuditedPublisher {
-  /** Messages acknowledged, tries that failed, and acknowledgements of something that an earlier try had stored. */
+  /** Acknowledged messages, failed attempts, and acknowledgements of a message that an earlier attempt had stored. */
   acknowledged = 0;
   failures = 0;
   duplicates = 0;
@@ -31,7 +31,7 @@ export class AuditedPublisher {
     this.random = options.random ?? Math.random;
   }
 
-  /** Resolves when the message is acknowledged, however often that has to be tried. */
+  /** Resolves when the message is acknowledged, after any number of attempts. */
   async publish(channel: string, { padding, signal }: { padding?: string; signal?: AbortSignal } = {}): Promise<void> {
     const data = { from: this.options.name, n: ++this.sequence, ...(padding !== undefined && { padding }) };
     const body = { channel, data, client_msg_id: `${this.options.name}-${this.sequence}` };
@@ -49,7 +49,7 @@ export class AuditedPublisher {
     }
   }
 
-  /** Undefined: no answer came, so that nobody knows what happened. */
+  /** Undefined when no answer came: then the message may or may not be stored. */
   private async attempt(body: Record<string, unknown>): Promise<Posted | undefined> {
     try {
       return await post(this.options.url(), this.options.token, body);
@@ -59,7 +59,7 @@ export class AuditedPublisher {
   }
 }
 
-/** What says "later" in words or by its status; a balancer that finds no node answers 502 to 504 without our format. */
+/** By status alone: a balancer that finds no node answers 502 to 504, and not in the error format of the server. */
 function isRetryable(answer: Posted): boolean {
   return answer.status >= 500 || answer.status === 429;
 }

@@ -1,4 +1,4 @@
-/** What a backplane may run on, for tests that must pass on each: one Redis, and a Redis Cluster of three primaries. */
+/** The two kinds of backplane, for tests that must pass on both: one Redis, and a Redis Cluster of three primaries. */
 import { join } from 'node:path';
 import { Redis } from 'ioredis';
 import { removeTemporary, temporaryDirectory } from '../../infra/host/reaper.ts';
@@ -11,16 +11,16 @@ import { TestRedisCluster } from './redis-cluster.ts';
 import { eventually } from './wait.ts';
 
 export interface RunningBackplane {
-  /** For `startTestCluster`; its `env` is to be merged. */
+  /** Options for `startTestCluster`; merge `env` with that of the test. */
   readonly options: { readonly redisUrl: string; readonly env: NonNullable<TestClusterOptions['env']> };
   readonly servers: readonly RedisServer[];
-  /** Nodes that are subscribed to this Redis channel, over all servers. */
+  /** Number of nodes that are subscribed to this Redis channel, summed over all servers. */
   subscribers(name: string): Promise<number>;
   stop(): Promise<void>;
 }
 
 export interface BackplaneKind {
-  readonly name: string;
+  readonly name: 'one Redis' | 'a Redis Cluster';
   readonly needs: RequirementName;
   start(): Promise<RunningBackplane>;
 }
@@ -30,7 +30,7 @@ export const BACKPLANES: readonly BackplaneKind[] = [
   { name: 'a Redis Cluster', needs: 'redis7', start: startThree },
 ];
 
-/** Nodes over this backplane, which hear one another. `cluster.stop()` stops both. */
+/** Starts a cluster over this backplane and waits until every node receives from it. `cluster.stop()` stops both. */
 export async function startClusterOver(
   kind: BackplaneKind,
   options: TestClusterOptions = {},
@@ -45,12 +45,13 @@ export async function startClusterOver(
     stopAfter(() => backplane.stop()),
   );
   cluster.onStopped(() => backplane.stop());
-  const nodesHear = cluster.nodes.map(({ metricsUrl }) =>
+  const nodesReceive = cluster.nodes.map(({ metricsUrl }) =>
     eventually(async () => {
-      if ((await metric(metricsUrl, 'holdfast_backplane_up')) !== 1) throw new Error('A node does not hear Redis.');
+      if ((await metric(metricsUrl, 'holdfast_backplane_up')) !== 1)
+        throw new Error('A node does not receive from Redis.');
     }),
   );
-  await Promise.all(nodesHear).catch(stopAfter(() => cluster.stop()));
+  await Promise.all(nodesReceive).catch(stopAfter(() => cluster.stop()));
   return { cluster, backplane };
 }
 

@@ -1,4 +1,4 @@
-/** Chromium for tests of pages. */
+/** Headless Chromium for the tests of pages. */
 import { type Browser, chromium } from 'playwright-core';
 import { findRequirement } from './programs.ts';
 

@@ -1,16 +1,15 @@
 /**
- * Databases of their own for test files, on the PostgreSQL that all integration tests share. Makes no tables: the
- * server does.
+ * One database per test file, on the PostgreSQL that all integration tests share. Creates no tables: the server does.
  */
 import { randomBytes } from 'node:crypto';
 import pg from 'pg';
 
-/** Environment variable with the URL of the shared server; set it to use a server of your own. */
+/** Environment variable with the URL of the shared server. Set it before the run to use another server. */
 export const ADMIN_URL = 'HOLDFAST_TEST_DATABASE_URL';
 
 export interface TestDatabase {
   readonly url: string;
-  /** Cuts whoever is still connected, and removes it. Safe to call twice. */
+  /** Closes all connections to the database and removes it. Safe to call twice. */
   drop(): Promise<void>;
 }
 

@@ -1,4 +1,4 @@
-/** `npm start` as a child process on free ports and in a directory of its own, for the tests of the launcher. */
+/** `npm start` as a child process on free ports and in its own directory, for the tests of the launcher. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { chmodSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
@@ -11,12 +11,12 @@ import { eventually } from './wait.ts';
 
 export interface Launcher {
   readonly child: ChildProcess;
-  /** All that it printed so far, both streams. */
+  /** What the launcher has printed so far, on both streams. */
   output(): string;
   state(): LocalState;
-  /** Waits for a line; fails early when the launcher ends. */
+  /** Waits until this text is printed; fails at once when the launcher ends before. */
   printed(text: string | RegExp): Promise<void>;
-  /** Resolves with the exit code, or the signal's name. */
+  /** Resolves to the exit code, or to the name of the signal that ended the launcher. */
   readonly ended: Promise<number | string>;
 }
 
@@ -31,7 +31,7 @@ export interface LauncherPlace {
 /** A directory and ports that several starts, one after the other, may use. */
 export async function launcherPlace(): Promise<LauncherPlace> {
   const directory = mkdtempSync(join(tmpdir(), 'holdfast-launcher-'));
-  // Open as a checkout is: PostgreSQL's user has to get to its data below.
+  // Readable as a checkout is: PostgreSQL runs as another user and must reach its data below.
   chmodSync(directory, 0o755);
   const balancer = await freePort();
   const [metrics = 0] = await adjacentFreePorts(2);
@@ -70,7 +70,8 @@ function run(directory: string, env: Readonly<Record<string, string>>, args: rea
     printed: async (expected) => {
       const found = () => (typeof expected === 'string' ? text.includes(expected) : expected.test(text));
       const check = () => {
-        if (!found()) throw new Error(`"${expected}" was not printed (exit ${child.exitCode}). Printed was:\n${text}`);
+        if (!found())
+          throw new Error(`"${expected}" was not printed (exit code ${child.exitCode}). The output is:\n${text}`);
       };
       await Promise.race([eventually(check, { timeoutMs: 20_000 }), ended]);
       check();

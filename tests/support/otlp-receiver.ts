@@ -1,4 +1,4 @@
-/** A receiver of OTLP traces over HTTP, as a collector is one: decodes what arrives, and keeps the spans. */
+/** Receives OTLP traces over HTTP as a collector does, and keeps the decoded spans. */
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { buffer } from 'node:stream/consumers';
@@ -6,11 +6,11 @@ import protobuf from 'protobufjs';
 
 export interface ReceivedSpan {
   readonly name: string;
-  /** `service.instance.id` of who sent it. */
+  /** `service.instance.id` of the sender. */
   readonly node: string;
   readonly traceId: string;
   readonly spanId: string;
-  /** Empty: the root of its trace. */
+  /** Empty for the root span of a trace. */
   readonly parentSpanId: string;
   /** 3 client, 4 producer, 5 consumer. */
   readonly kind: number;
@@ -21,7 +21,7 @@ export interface ReceivedSpan {
   readonly links: readonly string[];
 }
 
-/** The part of opentelemetry-proto (trace/v1) that is looked at here; field numbers are the wire format. */
+/** The part of opentelemetry-proto (trace/v1) that tests read. The field numbers are those of the wire format. */
 const PROTO = `syntax = "proto3";
 message Request { repeated ResourceSpans resource_spans = 1; }
 message ResourceSpans { Resource resource = 1; repeated ScopeSpans scope_spans = 2; }
@@ -62,7 +62,7 @@ interface WireRequest {
 }
 
 export class OtlpReceiver {
-  /** For OTEL_EXPORTER_OTLP_ENDPOINT. */
+  /** Value for OTEL_EXPORTER_OTLP_ENDPOINT. */
   readonly url: string;
   readonly spans: ReceivedSpan[] = [];
   readonly #close: () => void;

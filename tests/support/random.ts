@@ -1,6 +1,6 @@
-/** Randomness that a seed repeats. */
+/** Seeded random numbers, so that a run can be repeated. */
 
-/** Numbers from 0 up to, not including, 1. Mulberry32: small, seeded, good enough to pick what happens next. */
+/** Numbers in [0, 1) by Mulberry32: small, and random enough to choose what a test does next. */
 export function randomOf(seed: number): () => number {
   let state = seed | 0;
   return () => {

@@ -1,6 +1,6 @@
 /**
- * A real Redis Cluster on loopback, made and changed with `redis-cli --cluster`, as an operator would: primaries, each
- * with a replica when asked for, that take over, give slots away and die.
+ * A Redis Cluster of real servers on loopback, created and changed with `redis-cli --cluster` as an operator would:
+ * failover to replicas, moved slots, added and lost servers.
  */
 import { execFile } from 'node:child_process';
 import { join } from 'node:path';
@@ -14,16 +14,16 @@ import { eventually } from './wait.ts';
 export interface RedisClusterOptions {
   /** Default 3, the least that a cluster may have. */
   readonly primaries?: number;
-  /** Of each primary. Default 0. */
+  /** Replicas of each primary. Default 0. */
   readonly replicas?: number;
-  /** Servers that are started and no part of the cluster yet. Default 0. */
+  /** Servers that run but do not yet belong to the cluster. Default 0. */
   readonly spare?: number;
 }
 
-/** Silence after which the others vote for a replica; short, so that tests need not wait. */
+/** Silence of a primary after which a replica is elected, milliseconds. Short, so that tests are quick. */
 const NODE_TIMEOUT_MS = 1_000;
 
-/** A server that has not answered by then does not. Milliseconds. */
+/** Time within which a server must answer a command of the test, milliseconds. */
 const ANSWER_MS = 2_000;
 
 const run = promisify(execFile);
@@ -54,7 +54,7 @@ export class TestRedisCluster {
     return (this.servers[0] as RedisServer).url;
   }
 
-  /** The primary that has this key or channel. */
+  /** The primary that owns the slot of this key or channel. */
   async primaryOf(name: string): Promise<RedisServer> {
     const range = await this.#askingAny(async (redis) => {
       const slot = await redis.cluster('KEYSLOT', name);
@@ -63,7 +63,7 @@ export class TestRedisCluster {
     return [...this.servers, ...this.spares].find(({ port }) => port === range?.[2]?.[1]) as RedisServer;
   }
 
-  /** Subscribers of a channel at one server, by sharded Pub/Sub and by the classic one. */
+  /** Subscribers of a channel at one server, of sharded and of classic Pub/Sub. */
   subscribersAt(server: RedisServer, name: string): Promise<{ sharded: number; classic: number }> {
     return this.#asking(server, async (redis) => {
       const sharded = (await redis.call('PUBSUB', 'SHARDNUMSUB', name)) as [string, number];
@@ -78,7 +78,7 @@ export class TestRedisCluster {
     await eventually(async () => expectComplete(server, this.servers.length + 1));
   }
 
-  /** Moves slots while the cluster works. */
+  /** Moves slots while the cluster stays in service. */
   async moveSlots(count: number, from: RedisServer, to: RedisServer): Promise<void> {
     const [source, target] = await Promise.all([from, to].map((server) => this.#asking(server, idOf)));
     const options = ['--cluster-from', source, '--cluster-to', target, '--cluster-slots', String(count)] as string[];
@@ -98,7 +98,7 @@ export class TestRedisCluster {
     await set(from, 'NODE', target);
   }
 
-  /** Leaves every slot of `from` on its way to `to`: new keys are made there already. The function returned ends that. */
+  /** Begins to move every slot of `from` to `to`, so that new keys are created there. The returned function cancels it. */
   async beginToMoveSlots(from: RedisServer, to: RedisServer): Promise<() => Promise<void>> {
     const [source, target] = await Promise.all([from, to].map((server) => this.#asking(server, idOf)));
     const slots = await this.#asking(from, async (redis) => {
@@ -117,18 +117,18 @@ export class TestRedisCluster {
     };
   }
 
-  /** Whether replicas take over from primaries that are lost, of all servers that answer. */
+  /** Allows or forbids failover, on all servers that answer. */
   async setFailover(enabled: boolean): Promise<void> {
     const set = (redis: Redis) => redis.config('SET', 'cluster-replica-no-failover', enabled ? 'no' : 'yes');
     await Promise.allSettled([...this.servers, ...this.spares].map((server) => this.#asking(server, set)));
   }
 
-  /** Whether this server knows somebody for every slot; if not, it refuses all keys. */
+  /** Whether this server knows an owner for every slot; without one it refuses all keys. */
   isComplete(server: RedisServer): Promise<boolean> {
     return this.#asking(server, async (redis) => String(await redis.cluster('INFO')).includes('cluster_state:ok'));
   }
 
-  /** Ids of the connections of Holdfast's nodes, in order; a connection that is opened anew has another. */
+  /** Sorted ids of the connections from Holdfast nodes. A reconnect changes the id. */
   connectionsAt(server: RedisServer): Promise<string[]> {
     return this.#asking(server, async (redis) => {
       const lines = String(await redis.client('LIST')).split('\n');
@@ -160,7 +160,7 @@ export class TestRedisCluster {
   async #asking<T>({ url }: RedisServer, ask: (redis: Redis) => Promise<T>): Promise<T> {
     const redis = new Redis(url, { retryStrategy: null, commandTimeout: ANSWER_MS });
     redis.on('error', () => {
-      // The command that is waiting fails.
+      // The waiting command fails with this error.
     });
     try {
       return await ask(redis);
@@ -169,7 +169,7 @@ export class TestRedisCluster {
     }
   }
 
-  /** Of the first server that answers: others may be dead or asleep. */
+  /** The answer of the first server that gives one; others may be killed or paused. */
   async #askingAny<T>(ask: (redis: Redis) => Promise<T>): Promise<T> {
     let failure: unknown;
     for (const server of this.servers) {
@@ -188,14 +188,14 @@ const addressOf = ({ port }: RedisServer) => `127.0.0.1:${port}`;
 const idOf = async (redis: Redis) => String(await redis.cluster('MYID'));
 
 async function startServer(logs: string, index: number): Promise<RedisServer> {
-  // Its own port for the bus: the usual one is 10,000 further on, where other servers of this machine may be.
+  // A free port for the cluster bus: the default is the port plus 10,000, which another server may use.
   const bus = await freePort();
   return RedisServer.start({
     logFile: join(logs, `${index}.log`),
     args: [
       ...['--cluster-enabled', 'yes', '--cluster-config-file', 'nodes.conf', '--cluster-port', String(bus)],
       ...['--cluster-node-timeout', String(NODE_TIMEOUT_MS)],
-      // A replica that has not heard of its primary for a while is still good enough: it holds nothing that must stay.
+      // A replica may take over however old its data is: Redis holds nothing that must survive.
       ...['--cluster-replica-validity-factor', '0', '--repl-diskless-sync-delay', '0'],
     ],
   });

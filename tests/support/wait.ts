@@ -1,17 +1,17 @@
-/** Waiting in tests: for a condition rather than for a time wherever that is possible. */
+/** Waiting in tests: for a condition, and for a fixed time only where there is no condition to observe. */
 import { setTimeout as sleep } from 'node:timers/promises';
 
 export { sleep };
 
 export interface EventuallyOptions {
-  /** Default 20 s: long, because a machine that runs all tests at once is slow; it costs nothing when all is well. */
+  /** Default 20 s: long, because a machine that runs all tests is slow. It costs nothing when all is well. */
   readonly timeoutMs?: number;
   readonly intervalMs?: number;
 }
 
 /**
- * Repeats `fn` until it returns without throwing, and returns what it returned. Put the expectations into it.
- * @throws what `fn` threw last, with the time waited in front of its message
+ * Repeats `fn`, which holds the expectations, until it does not throw; resolves to its result.
+ * @throws the last error of `fn`, with the time waited in front of its message
  */
 export async function eventually<T>(
   fn: () => T | Promise<T>,

@@ -75,6 +75,13 @@ export class Cluster {
     return signToken(claims, this.secret);
   }
 
+  /** @throws Error when the cluster has no node at this index (from 0) */
+  node(index: number): HoldfastNode {
+    const node = this.nodes[index];
+    if (!node) throw new Error(`There is no node ${index}: this cluster has ${this.nodes.length}, counted from 0.`);
+    return node;
+  }
+
   /** Everything that runs here, in the order of the start. */
   get processes(): ManagedProcess[] {
     return [this.postgres, this.redis, ...this.nodes, this.nginx].flatMap((part) => (part ? [part.process] : []));

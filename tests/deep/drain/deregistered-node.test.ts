@@ -1,4 +1,4 @@
-/** A14: a node whose target is deregistered drains at once, and is still there until SIGTERM ends it. */
+/** A node whose target is deregistered drains at once, and is still there until SIGTERM ends it. */
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';

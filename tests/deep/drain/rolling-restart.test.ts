@@ -1,4 +1,4 @@
-/** A14, B8: all nodes restarted one after the other under load: nothing lost, and clients come back no faster than the drain sends them. */
+/** All nodes restarted one after the other under load: nothing lost, and clients come back no faster than the drain sends them. */
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { Auditor } from '../../../server/audit/auditor.ts';
 import { httpHistory } from '../../../server/audit/http-history.ts';

@@ -1,4 +1,8 @@
-/** A19: a Redis Cluster carries each channel over one of its servers, and whatever happens to these costs latency only. */
+/**
+ * Faults and changes of a Redis Cluster: lost and paused primaries, added servers, moved slots. Each channel is carried by
+ * the primary of its slot; a fault or a change costs latency and loses nothing. Faults of a single Redis are in
+ * `tests/integration/faults/redis.test.ts`.
+ */
 import { readFileSync } from 'node:fs';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from '@jest/globals';
 import type { Cluster } from '../../../infra/local/servers/cluster.ts';
@@ -21,15 +25,15 @@ const ENV = {
   REDIS_CLUSTER: 'true',
   REDIS_CANARY_INTERVAL_MS: '200',
   REDIS_CANARY_TIMEOUT_MS: String(CANARY_TIMEOUT_MS),
-  // So long that only what the nodes notice by themselves brings them to a server that moved.
+  // So long that nodes find a moved slot only by their own reaction, not by the periodic refresh of the slot map.
   REDIS_CLUSTER_REFRESH_MS: '600000',
-  // And nothing but the backplane delivers within the time that a test waits for it.
+  // So long that within the wait of a test only the backplane delivers, not the history poll.
   HISTORY_POLL_INTERVAL_MS: '60000',
   MAX_SUBSCRIPTIONS: '1000',
   LOG_LEVEL: 'warn',
 };
 
-/** Channels of a test: enough for every server to have some. */
+/** Channels of a test: enough that every primary owns some. */
 const CHANNELS = 12;
 
 describeWith('redis7')('a Redis Cluster', () => {
@@ -71,14 +75,14 @@ describeWith('redis7')('a Redis Cluster', () => {
     await redis.setFailover(true);
   });
 
-  const node = (index: number) => cluster.nodes[index] as Cluster['nodes'][number];
+  const node = (index: number) => cluster.node(index);
   const redisName = (channel: string) => `holdfast:channel:${channel}`;
   const counts = (name: string, attributes?: Record<string, string>) =>
     Promise.all(cluster.nodes.map(({ metricsUrl }) => metric(metricsUrl, name, attributes)));
   const expectUp = (up = 1) =>
     eventually(async () => expect(await counts('holdfast_backplane_up')).toEqual([up, up]), { timeoutMs: 30_000 });
 
-  /** Each channel so many times, through both nodes in turn. */
+  /** Publishes `times` messages to each channel, through both nodes in turn. */
   async function publish(times = 5): Promise<void> {
     for (let i = 0; i < times; i++) for (const channel of channels) await publisher.publish(channel);
     published += times * channels.length;
@@ -91,7 +95,7 @@ describeWith('redis7')('a Redis Cluster', () => {
     });
   }
 
-  /** With nothing failing now, what is published comes through Redis and not by the history. */
+  /** Without a fault, messages arrive through Redis and not from the history. */
   async function expectThroughRedis(): Promise<void> {
     await expectUp();
     await expectDelivered();
@@ -113,7 +117,7 @@ describeWith('redis7')('a Redis Cluster', () => {
 
   const primaryOf = (channel: string) => redis.primaryOf(redisName(channel));
 
-  test('has each channel on the server of its slot, and nowhere else', async () => {
+  test('carries each channel on the primary of its slot, and nowhere else', async () => {
     const primaries = new Set<RedisServer>();
     for (const channel of channels) {
       const primary = await primaryOf(channel);
@@ -128,7 +132,7 @@ describeWith('redis7')('a Redis Cluster', () => {
     await expectNothingLost();
   });
 
-  /** So many that every server has some: 40 tickets miss one of three with a chance of 1 in 10,000,000. */
+  /** 40 tickets, so that every primary owns some: the chance that one of three has none is below 1 in 1,000,000. */
   async function expectTicketsHonouredOnce(): Promise<void> {
     for (let i = 0; i < 40; i++) {
       const headers = { authorization: `Bearer ${token}` };
@@ -143,18 +147,18 @@ describeWith('redis7')('a Redis Cluster', () => {
     expect(await counts('holdfast_authentications_total', { result: 'unchecked' })).toEqual([0, 0]);
   }
 
-  test('takes a ticket once, on whichever of its servers the ticket is', async () => {
+  test('accepts each ticket once, on every primary', async () => {
     await expectTicketsHonouredOnce();
   });
 
-  test('takes a ticket once while its slot is on the way from one server to another', async () => {
+  test('accepts each ticket once while its slot is on the way from one primary to another', async () => {
     const [from, to] = redis.servers as [RedisServer, RedisServer];
     const stop = await redis.beginToMoveSlots(from, to);
     await expectTicketsHonouredOnce();
     await stop();
   });
 
-  test('whose primary is lost: the replica takes over, and the other servers’ channels go on', async () => {
+  test('when a primary is lost, its replica takes over, and the channels of the other primaries are not affected', async () => {
     const lost = await primaryOf(channels[0] as string);
     const others = [];
     for (const channel of channels) if ((await primaryOf(channel)) !== lost) others.push(channel);
@@ -165,7 +169,7 @@ describeWith('redis7')('a Redis Cluster', () => {
     const before = await received();
     await publish();
     await expectDelivered();
-    // Not one of theirs had to be found in the history.
+    // None of the messages of the other primaries came from the history.
     for (const [i, count] of (await received()).entries())
       expect(count - (before[i] as number)).toBeGreaterThanOrEqual(5 * others.length);
     await eventually(async () => expect(await primaryOf(channels[0] as string)).not.toBe(lost));
@@ -175,11 +179,11 @@ describeWith('redis7')('a Redis Cluster', () => {
     await expectNothingLost();
   }, 120_000);
 
-  test('whose primary hangs: the ways to the others stay open, and it serves again when it wakes as a replica', async () => {
+  test('when a primary hangs, the connections to the others stay open, and it serves again as a replica when it continues', async () => {
     const hung = await primaryOf(channels[0] as string);
     const other = (await Promise.all(channels.map(primaryOf))).find((server) => server !== hung) as RedisServer;
     const connections = await redis.connectionsAt(other);
-    // The whole cluster refuses writes until a replica takes over: long enough for a silent canary to be missed.
+    // The cluster refuses writes until a replica takes over: longer here than the canary timeout.
     await redis.setFailover(false);
     hung.process.kill('SIGSTOP');
     await publish();
@@ -197,7 +201,7 @@ describeWith('redis7')('a Redis Cluster', () => {
     await expectNothingLost();
   }, 120_000);
 
-  test('that gets another server: channels follow their slots while messages flow, until a server has none', async () => {
+  test('when another server is added, channels follow their slots under load, until the old primary has none', async () => {
     const [added] = redis.spares as [RedisServer];
     await redis.add(added);
     const from = await primaryOf(channels[0] as string);
@@ -219,7 +223,7 @@ describeWith('redis7')('a Redis Cluster', () => {
     await expectNothingLost();
   }, 180_000);
 
-  test('that takes a channel away is followed at once, also by a node that only listens', async () => {
+  test('when it takes a channel away, a node that only subscribes follows at once', async () => {
     const channel = 'room:listened';
     const client = await RawClient.open(node(0).wsUrl, token);
     await client.subscribe(channel);
@@ -229,7 +233,7 @@ describeWith('redis7')('a Redis Cluster', () => {
     const expectFollowed = () =>
       eventually(async () => expect((await redis.subscribersAt(to, redisName(channel))).sharded).toBe(1));
     await expectFollowed();
-    // And when it is back before anybody could look.
+    // The slot also moves back and forth before the node can react.
     await redis.moveSlotOf(redisName(channel), to, from);
     await redis.moveSlotOf(redisName(channel), from, to);
     await expectFollowed();
@@ -238,14 +242,14 @@ describeWith('redis7')('a Redis Cluster', () => {
     await expectNothingLost();
   });
 
-  test('whose slots move keeps its connections, and each channel is subscribed where it is now', async () => {
+  test('when slots move, each node keeps its connections and subscribes each channel at its new primary', async () => {
     const client = await RawClient.open(node(0).wsUrl, token);
     const many = Array.from({ length: 300 }, (_, i) => `room:many-${i}`);
     await Promise.all(many.map((channel) => client.subscribe(channel)));
     const from = await primaryOf(channels[0] as string);
     const to = (await Promise.all(channels.map(primaryOf))).find((server) => server !== from) as RedisServer;
     const before = await Promise.all([from, to].map((server) => redis.connectionsAt(server)));
-    // Answers to commands and channels taken away arrive on one connection, in whatever order.
+    // Subscribe and unsubscribe all the time, so that their answers mix with notices of removed channels.
     const other = await RawClient.open(node(0).wsUrl, token);
     const others = Array.from({ length: 50 }, (_, i) => `room:other-${i}`);
     let moving = true;
@@ -279,7 +283,7 @@ describeWith('redis7')('a Redis Cluster', () => {
     await expectNothingLost();
   }, 60_000);
 
-  test('gives away a channel that a node publishes to without pause: that is found at once, too', async () => {
+  test('when a channel moves to which a node publishes without pause, the node follows at once', async () => {
     const channel = 'room:busy';
     const from = await primaryOf(channel);
     const to = (await Promise.all(channels.map(primaryOf))).find((server) => server !== from) as RedisServer;
@@ -303,7 +307,7 @@ describeWith('redis7')('a Redis Cluster', () => {
     await flow;
   });
 
-  test('that loses all its servers at once is away, and comes back', async () => {
+  test('when all servers are killed, messages come from the history until the servers are back', async () => {
     const all = [...redis.servers, ...redis.spares];
     for (const server of all) server.process.kill('SIGKILL');
     await expectUp(0);

@@ -1,4 +1,4 @@
-/** A18, A5: old days leave without making anybody wait; a history that was restored gets a new epoch, and clients are told. */
+/** Old days leave without making anybody wait; a history that was restored gets a new epoch, and clients are told. */
 import { execFile } from 'node:child_process';
 import { rm } from 'node:fs/promises';
 import { promisify } from 'node:util';

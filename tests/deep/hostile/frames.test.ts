@@ -1,4 +1,8 @@
-/** A20: frames of an implementation that shares no code with ours: odd ones work, broken ones are closed by the right code. */
+/**
+ * Frames from wsproto, which shares no code with the WebSocket library of the server: unusual valid frames are served,
+ * invalid ones are answered with the right close code. Invalid commands and HTTP requests are in `requests.test.ts`;
+ * limits that an ordinary client meets are in `tests/integration/access/limits.test.ts`.
+ */
 import { execFile } from 'node:child_process';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -12,7 +16,7 @@ import { describeWith } from '../../support/requirements.ts';
 import { eventually } from '../../support/wait.ts';
 
 const ATTACKER = join(import.meta.dirname, '..', '..', 'support', 'hostile', 'attacker.py');
-/** Debian's, which has Debian's wsproto. */
+/** The Python of Debian, for which the package python3-wsproto is installed. */
 const PYTHON = '/usr/bin/python3';
 const SEED = 20;
 
@@ -30,7 +34,7 @@ describeWith('wsproto')('frames of another implementation', () => {
 
   beforeAll(async () => {
     cluster = await startTestCluster({ nodes: 1, redis: false, env: { ...NO_RATE_LIMITS, LOG_LEVEL: 'error' } });
-    const node = cluster.nodes[0] as Cluster['nodes'][number];
+    const node = cluster.node(0);
     const token = await cluster.token({ user: 'mallory' });
     bystander = await RawClient.open(node.wsUrl, await cluster.token({ user: 'ada' }));
     await bystander.subscribe('room:bystander');
@@ -63,19 +67,19 @@ describeWith('wsproto')('frames of another implementation', () => {
     'one byte per frame',
     'fragments of wsproto',
     'empty fragments',
-    'a pong that nobody asked for',
+    'an unsolicited pong',
     'a frame in many segments',
   ])('%s is served', (name) => {
     expect(outcome(name)).toMatchObject({ close: null });
     expect(outcome(name)?.texts).toContain('pong');
   });
 
-  test('pings are answered with their payload, also between the fragments of a message', () => {
+  test('pings are answered with their payload, even between the fragments of a message', () => {
     expect(outcome('a ping between fragments')).toMatchObject({ close: null, pongs: ['between'] });
     expect(outcome('a ping of 125 bytes')).toMatchObject({ close: null, pongs: ['x'.repeat(125)] });
   });
 
-  test('many frames in one segment are many commands', () => {
+  test('each frame in a TCP segment with many is served', () => {
     expect(outcome('frames in one segment')?.texts.filter((text) => text === 'pong').length).toBe(21);
   });
 
@@ -106,22 +110,22 @@ describeWith('wsproto')('frames of another implementation', () => {
     expect(found.map(({ close }) => close)).toEqual(found.map(() => code));
   });
 
-  test('mutated streams end with codes of the list, or not at all, and leave no trace', async () => {
-    const node = cluster.nodes[0] as Cluster['nodes'][number];
+  test('mutated streams end with documented close codes or not at all, and leave no connection behind', async () => {
+    const node = cluster.node(0);
     const known: (number | null)[] = [null, -1, 1006, ...Object.values(CLOSE_CODES).map(({ code }) => code)];
     const mutated = matching('mutation');
     expect(mutated).toHaveLength(60);
     for (const { close } of mutated) expect(known).toContain(close);
-    // Most of them do break something.
+    // Enough mutations broke something to prove something.
     expect(mutated.filter(({ close }) => close !== null && close > 1000).length).toBeGreaterThan(10);
     expect(node.process.exit).toBeUndefined();
     expect(await metric(node.metricsUrl, 'holdfast_errors_total', { code: 'internal' })).toBe(0);
     await eventually(async () => expect(await metric(node.metricsUrl, 'holdfast_connections')).toBe(1));
   });
 
-  test('compression is offered and never taken: there is nothing to bomb', async () => {
+  test('compression that a client offers is not negotiated, so no frame can expand', async () => {
     expect(outcome('reserved bit 4')).toMatchObject({ close: 1002 });
-    const node = cluster.nodes[0] as Cluster['nodes'][number];
+    const node = cluster.node(0);
     const client = new RawClient(node.wsUrl, { ws: { perMessageDeflate: true } });
     await eventually(() => expect(client.ws.readyState).toBe(client.ws.OPEN));
     expect(client.ws.extensions).toBe('');

@@ -1,4 +1,8 @@
-/** A20: slow, greedy and malformed clients harm nobody but themselves: others are served, memory stays bounded, no header is split. */
+/**
+ * Slow, greedy and malformed clients affect only themselves: after every attack a bystander has all its messages, memory
+ * stays bounded, and no header or log line was split. Frames are in `frames.test.ts`; limits that an ordinary client
+ * meets are in `tests/integration/access/limits.test.ts`.
+ */
 import { gzipSync } from 'node:zlib';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import type { Cluster } from '../../../infra/local/servers/cluster.ts';
@@ -44,7 +48,7 @@ describe('hostile clients', () => {
   beforeEach(async () => {
     memoryBefore = await metric(node().metricsUrl, 'holdfast_memory_bytes', { kind: 'resident' });
   });
-  /** After every attack the bystander has all, in order, and the node is as before. */
+  /** After every attack the bystander has all messages in order, and the node has no internal error and little growth. */
   afterEach(async () => {
     expect(node().process.exit).toBeUndefined();
     for (let i = 0; i < 5; i++) await publish();
@@ -55,12 +59,12 @@ describe('hostile clients', () => {
     expect(growth).toBeLessThan(200_000_000);
   });
 
-  const node = () => cluster.nodes[0] as Cluster['nodes'][number];
+  const node = () => cluster.node(0);
   async function publish(): Promise<void> {
     expect((await post(node().url, token, { channel: 'room:bystander', data: ++sent })).ok).toBe(true);
   }
 
-  test('requests and upgrades that arrive a byte at a time are cut in time, and keep nobody out', async () => {
+  test('requests and upgrades that arrive a byte at a time are closed in time, and others are still served', async () => {
     const slow = [
       ...Array.from({ length: 30 }, () =>
         dribble(node().port, 'GET /ws HTTP/1.1\r\nHost: x\r\nX-Slow: aaaaaaaaaaaaaaa', 400),
@@ -73,22 +77,22 @@ describe('hostile clients', () => {
     const quick = await RawClient.open(node().wsUrl, token);
     await publish();
     quick.close();
-    // 10 s for headers, 15 s for all of it, looked at every 2 s; the rest is this machine's slack.
+    // Limits: 10 s for headers, 15 s for the request, checked every 2 s. The rest is allowance for a slow machine.
     const times = await Promise.all(slow.map(({ ended }) => ended));
     expect(Math.max(...times)).toBeLessThan(30_000);
     expect(Math.min(...times)).toBeGreaterThan(5_000);
   }, 60_000);
 
-  test('sockets that say nothing, or upgrade and then say nothing, are let go', async () => {
+  test('sockets that send nothing, or nothing after their upgrade, are closed', async () => {
     const silent = await Promise.all(Array.from({ length: 40 }, () => exchange(node().port, '', 40_000)));
     expect(silent.every(({ closed }) => closed)).toBe(true);
     const upgraded = await exchange(node().port, request('GET', '/ws', UPGRADE), 20_000);
-    // AUTH_TIMEOUT_MS: the upgrade is answered, the silence after it is not put up with.
+    // The upgrade is answered; without authentication AUTH_TIMEOUT_MS then closes the connection.
     expect(upgraded.text).toContain('101 Switching Protocols');
     expect(upgraded.closed).toBe(true);
   }, 90_000);
 
-  test('no more TCP connections are held than the limits say, and health checks still get through when it is full', async () => {
+  test('no more TCP connections are held than the limits say, and a full node still answers health checks', async () => {
     const held = Array.from({ length: 400 }, () => dribble(node().port, 'G', 60_000));
     await eventually(async () =>
       expect(await metric(node().metricsUrl, 'holdfast_connections_dropped_total')).toBeGreaterThan(100),
@@ -110,7 +114,7 @@ describe('hostile clients', () => {
     await eventually(async () => expect(await metric(node().metricsUrl, 'holdfast_connections')).toBe(1));
   }, 60_000);
 
-  test('a flood of subscribes, unsubscribes and new channels is limited, and disturbs nobody', async () => {
+  test('a flood of subscribes, unsubscribes and new channels is limited, and others are not disturbed', async () => {
     const attackers = await Promise.all([1, 2, 3].map(() => RawClient.open(node().wsUrl, mallory)));
     for (let i = 0; i < 3_000; i++) {
       for (const attacker of attackers) {
@@ -120,16 +124,16 @@ describe('hostile clients', () => {
       }
       if (i % 500 === 0) await publish();
     }
-    // Who goes on and on over its rate is closed with 4002.
+    // A connection that keeps exceeding its rate is closed with 4002.
     for (const attacker of attackers) expect(await attacker.closeCode()).toBe(4002);
     await eventually(async () => expect(await metric(node().metricsUrl, 'holdfast_tails')).toBe(1));
   }, 60_000);
 
-  test('subscriptions beyond the limit, and names that are too long or strange, are refused one by one', async () => {
+  test('subscriptions beyond the limit, and channel names that are too long or invalid, are refused one by one', async () => {
     const client = await RawClient.open(node().wsUrl, mallory);
     for (let i = 0; i < 60; i++) client.send({ type: 'subscribe', id: String(i), channel: `many:${i}` });
     await client.next('error', (push) => push.id === '59');
-    // A refusal needs no look at the history, so it overtakes the subscriptions that do.
+    // A refusal needs no read of the history, so it may arrive before the subscriptions that do.
     await eventually(() => expect(client.pushes.filter((push) => push.type === 'subscribed')).toHaveLength(50));
     const strange = [
       'x'.repeat(129),
@@ -154,7 +158,7 @@ describe('hostile clients', () => {
     client.close();
   }, 60_000);
 
-  /** Sixty commands of random kinds; the first may be anything but `auth`. */
+  /** Sends sixty commands of random kinds, in 70 % of the cases after authentication. */
   async function sendNonsense(random: () => number): Promise<RawClient> {
     const client = new RawClient(node().wsUrl);
     await eventually(() => expect(client.ws.readyState).toBe(client.ws.OPEN));
@@ -174,7 +178,7 @@ describe('hostile clients', () => {
     return client;
   }
 
-  test('commands in any order do no more than the protocol says', async () => {
+  test('commands in any order cause neither internal errors nor duplicate messages', async () => {
     const random = randomOf(7);
     for (let round = 0; round < 12; round++) {
       const client = await sendNonsense(random);
@@ -188,7 +192,7 @@ describe('hostile clients', () => {
     }
   }, 60_000);
 
-  test('a compressed body is refused, not unpacked', async () => {
+  test('a compressed body is refused and not unpacked', async () => {
     const bomb = gzipSync(Buffer.alloc(50_000_000));
     expect(bomb.length).toBeLessThan(65_536);
     const response = await fetch(`${node().url}/v1/chat.postMessage`, {
@@ -223,7 +227,7 @@ describe('hostile clients', () => {
         '0\r\n\r\nX-Injected: yes\r\n',
       ),
     ],
-  ])('%s with line breaks in it splits no header and no line of the log', async (_what, bytes) => {
+  ])('%s with control characters splits no header and no line of the log', async (_what, bytes) => {
     const { text } = await exchange(node().port, bytes);
     const [head = ''] = text.split('\r\n\r\n');
     expect(head.split('\r\n').filter((line) => line.toLowerCase().startsWith('x-injected'))).toEqual([]);
@@ -232,17 +236,17 @@ describe('hostile clients', () => {
   });
 
   test.each([
-    ['what is no HTTP at all', 'hello there\r\n\r\n', 400, 'bad_request'],
-    ['headers without end', request('GET', '/healthz', { 'X-Long': 'x'.repeat(20_000) }), 431, 'too_large'],
+    ['a request that is not HTTP', 'hello there\r\n\r\n', 400, 'bad_request'],
+    ['headers over the limit', request('GET', '/healthz', { 'X-Long': 'x'.repeat(20_000) }), 431, 'too_large'],
     [
       'an upgrade to HTTP/2',
       request('GET', '/healthz', { Connection: 'Upgrade, HTTP2-Settings', Upgrade: 'h2c' }),
       400,
       'bad_request',
     ],
-    ['a version of the future', 'GET /healthz HTTP/9.9\r\nHost: x\r\n\r\n', 400, 'bad_request'],
-    ['a method of its own', 'FETCH /healthz HTTP/1.1\r\nHost: x\r\n\r\n', 400, 'bad_request'],
-  ])('%s is refused in the one error format', async (_what, bytes, status, code) => {
+    ['an unknown version of HTTP', 'GET /healthz HTTP/9.9\r\nHost: x\r\n\r\n', 400, 'bad_request'],
+    ['an unknown method', 'FETCH /healthz HTTP/1.1\r\nHost: x\r\n\r\n', 400, 'bad_request'],
+  ])('%s is refused in the error format of the API', async (_what, bytes, status, code) => {
     const { text, closed } = await exchange(node().port, bytes, 5_000);
     expect(text).toMatch(new RegExp(`^HTTP/1\\.1 ${status} `));
     const body = JSON.parse(text.slice(text.indexOf('\r\n\r\n') + 4)) as unknown;
@@ -250,7 +254,7 @@ describe('hostile clients', () => {
     expect(closed).toBe(true);
   });
 
-  test('random bytes on the socket end nothing but their own connection', async () => {
+  test('random bytes on a socket end only their own connection', async () => {
     const random = randomOf(11);
     for (let round = 0; round < 30; round++) {
       const bytes = Array.from({ length: 1 + Math.floor(random() * 500) }, () =>

@@ -1,4 +1,4 @@
-/** B6: the image is built here without Docker, runs as nobody on a read-only root, and really serves. */
+/** The image of the server: built without Docker, run as an unprivileged user on a read-only root, used by a client. */
 import { execFileSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -19,7 +19,7 @@ import { describeWith } from '../../support/requirements.ts';
 import { eventually } from '../../support/wait.ts';
 
 const SECRET = 's'.repeat(40);
-/** MiB below /app, measured 77: packages and the server. The base comes on top. */
+/** Limit for /app, packages and server, in MiB; measured 77. The base image is not included. */
 const APP_SIZE_MAX = 85;
 
 describeWith(
@@ -48,7 +48,7 @@ describeWith(
   }, 600_000);
   afterAll(() => removeTemporary(directory));
 
-  test('says what it is: user, command, ports, health check, and no secret', () => {
+  test('has user, command, ports and health check in its configuration, and no secret', () => {
     const { config } = image;
     expect(config).toMatchObject({
       User: '10001:10001',
@@ -62,7 +62,7 @@ describeWith(
     expect(config.Env.join()).not.toMatch(/SECRET|TOKEN|PASSWORD/);
   });
 
-  test('holds what the server imports, and neither sources, tools nor settings of this machine', async () => {
+  test('contains what the server imports, and neither sources, tools nor settings of this machine', async () => {
     const app = join(image.root, 'app');
     expect(readdirSync(app).sort()).toEqual(['LICENSE', 'dist', 'node_modules', 'package.json']);
     expect(readdirSync(join(app, 'dist'))).toEqual(['server']);
@@ -77,7 +77,7 @@ describeWith(
     expect(Number(size)).toBeLessThanOrEqual(APP_SIZE_MAX);
   });
 
-  test('cannot be written to, by root neither', () => {
+  test('cannot be written to, even by root', () => {
     expect(image.run(['touch', '/app/x'], {}, '0:0')).not.toBe(0);
     expect(image.run(['test', '-r', '/app/dist/server/main.js'])).toBe(0);
   });
@@ -112,13 +112,13 @@ describeWith(
       await database?.drop();
     });
 
-    test('is nobody', () => {
+    test('runs as an unprivileged user without capabilities', () => {
       const status = readFileSync(`/proc/${container.pid}/status`, 'utf8');
       expect(status).toMatch(/^Uid:\t10001\t10001\t10001\t10001$/m);
       expect(status).toMatch(/^CapEff:\t0+$/m);
     });
 
-    test('exchanges messages with a client, by ticket', async () => {
+    test('exchanges messages with a client that connects by ticket', async () => {
       const token = await signToken({ user: 'ada', subscribe: ['room:*'], publish: ['room:*'] }, SECRET);
       const client = createClient({ url: `http://127.0.0.1:${port}`, token });
       const received: unknown[] = [];
@@ -130,20 +130,20 @@ describeWith(
       await client.close();
     });
 
-    test('is a probe too, with another command', () => {
+    test('runs the probe, with another command', () => {
       const probe = ['node', '--enable-source-maps', PROBE_PROGRAM, '--once'];
       const env = { PROBE_URL: `http://127.0.0.1:${port}`, AUTH_JWT_SECRET: SECRET };
       expect(image.run(probe, env)).toBe(0);
       expect(image.run(probe, { ...env, PROBE_URL: 'http://127.0.0.1:1' })).toBe(1);
     });
 
-    test('its health check tells', () => {
+    test('its health check succeeds on the running node and fails without one', () => {
       const command = image.config.Healthcheck.Test.slice(1);
       expect(image.run(command, { PORT: String(port) })).toBe(0);
       expect(image.run(command, { PORT: '1' })).toBe(1);
     });
 
-    test('ends with SIGTERM, in order', async () => {
+    test('ends with exit code 0 on SIGTERM', async () => {
       await container.stop('SIGTERM', 45_000);
       expect(await container.exited).toEqual({ code: 0, signal: null });
     }, 60_000);

@@ -1,5 +1,5 @@
 /**
- * C3: every query of every panel against a real Prometheus that scrapes a real cluster. Under load each returns data; on an
+ * Every query of every panel against a real Prometheus that scrapes a real cluster. Under load each returns data; on an
  * idle cluster each returns zero or data, or its panel says why there is none.
  */
 import { join } from 'node:path';

@@ -1,4 +1,4 @@
-/** `npm run observe`, as a person uses it: one command, and every dashboard is there, drawn in a real browser. */
+/** `npm run observe` as a user runs it: one command, and Chromium draws every panel of every dashboard. */
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
@@ -57,7 +57,7 @@ describeWith(
     await page.screenshot({ path: join(directory, `${name}.png`), fullPage: true });
   }
 
-  test('says where the dashboards are', () => {
+  test('prints the address of the dashboards', () => {
     expect(running.output()).toContain(`Dashboards ${pageUrl}/`);
     expect(running.output()).toContain('Holdfast is running.');
   });
@@ -75,7 +75,7 @@ describeWith(
           { timeout: 40_000 },
         );
         expect(await figure.locator('p').textContent()).toBe(panel.description.replaceAll('`', ''));
-        // Something is drawn, and not only promised.
+        // The page draws the series that it reports.
         const drawn = panel.kind === 'value' ? '.value' : panel.kind === 'table' ? 'td' : 'svg path';
         expect(await figure.locator(drawn).count()).toBeGreaterThan(0);
       }
@@ -96,7 +96,7 @@ describeWith(
     expect((await page.request.get(`${pageUrl}/runbooks/alerts/..%2f..%2fpackage.md`)).status()).toBe(404);
   });
 
-  test('the rules are loaded, and only the watchdog fires', async () => {
+  test('loads the alert rules, and only the watchdog fires', async () => {
     const { data } = (await (await fetch(`${prometheusUrl}/api/v1/alerts`)).json()) as {
       data: { alerts: { state: string; labels: { alertname: string }; annotations: { runbook_url: string } }[] };
     };
@@ -105,7 +105,7 @@ describeWith(
     expect(firing[0]?.annotations.runbook_url).toBe(`${pageUrl}/runbooks/alerts/Watchdog.md`);
   });
 
-  test('stops everything in order', async () => {
+  test('ends with exit code 0 on SIGINT', async () => {
     running.child.kill('SIGINT');
     expect(await running.ended).toBe(0);
   }, 60_000);

@@ -1,4 +1,4 @@
-/** A8: the three ways in, and all the ways to be kept out. */
+/** The three ways in, and all the ways to be kept out. */
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
@@ -37,7 +37,7 @@ describeWith('redis')('authentication', () => {
   });
   afterAll(() => cluster?.stop());
 
-  const node = (index: number) => cluster.nodes[index] as Cluster['nodes'][number];
+  const node = (index: number) => cluster.node(index);
 
   async function fetchTicket(bearer = token, url = node(0).url): Promise<{ status: number; ticket: string }> {
     const response = await fetch(`${url}/auth/ticket`, {
@@ -239,11 +239,11 @@ describeWith()('authentication by JWKS', () => {
     new SignJWT({ sub: 'ada', iss: 'https://issuer', exp: seconds() + 60, channels: { publish: ['*'] }, ...claims })
       .setProtectedHeader({ alg, kid: 'k1' })
       .sign(key);
-  const send = (token: string) => post(cluster.nodes[0]?.url as string, token, { channel: 'a', text: 'x' });
+  const send = (token: string) => post(cluster.node(0).url, token, { channel: 'a', text: 'x' });
   const status = async (token: string) => (await send(token)).status;
 
   async function connect(token: string): Promise<RawClient> {
-    const client = new RawClient(cluster.nodes[0]?.wsUrl as string);
+    const client = new RawClient(cluster.node(0).wsUrl);
     await eventually(() => expect(client.ws.readyState).toBe(client.ws.OPEN));
     client.send({ type: 'auth', token });
     return client;
@@ -263,7 +263,7 @@ describeWith()('authentication by JWKS', () => {
   });
 
   test('an issuer that fails is no fault of the token: the answer is to retry, and heals with the issuer', async () => {
-    await cluster.nodes[0]?.restart();
+    await cluster.node(0).restart();
     const token = await issue({}, good.privateKey);
     for (mode of ['failing', 'nonsense', 'wrong'] as const) {
       expect([mode, await send(token)]).toEqual([
@@ -278,7 +278,7 @@ describeWith()('authentication by JWKS', () => {
     }
     // Not `rejected`: nobody said anything against the token.
     const results = (result: string) =>
-      metric(cluster.nodes[0]?.metricsUrl ?? '', 'holdfast_authentications_total', { method: 'http', result });
+      metric(cluster.node(0).metricsUrl, 'holdfast_authentications_total', { method: 'http', result });
     expect([await results('unavailable'), await results('rejected')]).toEqual([3, 0]);
     expect(await status('nonsense')).toBe(401);
     mode = 'slow';

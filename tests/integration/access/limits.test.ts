@@ -1,4 +1,4 @@
-/** A20: whatever comes in is answered by the right error or close code, and the node goes on serving the others. */
+/** Whatever comes in is answered by the right error or close code, and the node goes on serving the others. */
 import { randomBytes } from 'node:crypto';
 import { request as httpRequest, type IncomingMessage } from 'node:http';
 import { connect, type Socket } from 'node:net';
@@ -39,7 +39,7 @@ describe('limits', () => {
     expect(await metric(node().metricsUrl, 'holdfast_errors_total', { code: 'internal' })).toBe(0);
   });
 
-  const node = () => cluster.nodes[0] as Cluster['nodes'][number];
+  const node = () => cluster.node(0);
   const newToken = () => cluster.token({ user: `user-${++users}` });
   const open = async () => RawClient.open(node().wsUrl, await newToken());
 

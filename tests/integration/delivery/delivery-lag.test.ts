@@ -1,4 +1,7 @@
-/** What the delivery promise is measured by: a pause makes late whatever waited for it, not only the last of it. */
+/**
+ * The delivery lag metric, from which the delivery objective is computed: after a pause of a node, every message that
+ * waited counts as late, not only the last one.
+ */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import type { Cluster } from '../../../infra/local/servers/cluster.ts';
@@ -14,9 +17,8 @@ describeWith('redis')('delivery lag', () => {
   });
   afterAll(() => cluster?.stop());
 
-  test('every commit that waited for a node to wake up counts as late', async () => {
-    const [awake, asleep] = cluster.nodes;
-    if (!awake || !asleep) throw new Error('There are no two nodes.');
+  test('every commit that waited for a paused node counts as late', async () => {
+    const [awake, asleep] = [cluster.node(0), cluster.node(1)];
     const token = await cluster.token({ user: 'ada' });
     const client = await RawClient.open(asleep.wsUrl, token);
     await client.subscribe('room:lag');
@@ -31,7 +33,7 @@ describeWith('redis')('delivery lag', () => {
     await client.next('message', (message) => message.data === 9);
     await client.subscribe('room:after');
     expect(await lag('0.25')).toBe(0);
-    // More than one even if Redis let some of them go, and the node read those as a page.
+    // More than one, even when Redis dropped some and the node read those from the history as one page.
     expect(await lag('+Inf')).toBeGreaterThan(1);
     client.close();
   });

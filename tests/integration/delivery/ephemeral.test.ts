@@ -1,4 +1,4 @@
-/** A10: typing and presence reach other nodes, are never stored, and converge after a node is killed. */
+/** Typing and presence reach other nodes, are never stored, and converge after a node is killed. */
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import pg from 'pg';
 import type { Cluster } from '../../../infra/local/servers/cluster.ts';
@@ -29,7 +29,7 @@ for (const kind of BACKPLANES)
     });
     afterAll(() => cluster?.stop());
 
-    const node = (index: number) => cluster.nodes[index] as Cluster['nodes'][number];
+    const node = (index: number) => cluster.node(index);
 
     async function join(index: number, user: string, channel: string): Promise<RawClient> {
       const client = await RawClient.open(node(index).wsUrl, await cluster.token({ user }));

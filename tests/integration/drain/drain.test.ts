@@ -1,4 +1,4 @@
-/** A14, A12: a node leaves service at a pace and loses nothing; a client that does not read holds up nobody and misses nothing. */
+/** A node leaves service at a pace and loses nothing; a client that does not read holds up nobody and misses nothing. */
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import type { Cluster } from '../../../infra/local/servers/cluster.ts';
 import { metric, post } from '../../support/api.ts';
@@ -25,7 +25,7 @@ describeWith('redis')('leaving and lagging', () => {
   });
   afterAll(() => cluster?.stop());
 
-  const node = (index: number) => cluster.nodes[index] as Cluster['nodes'][number];
+  const node = (index: number) => cluster.node(index);
 
   test('SIGTERM asks clients to reconnect at the drain rate, refuses new ones, closes with 1012, and loses nothing', async () => {
     const channel = 'room:drain';

@@ -1,4 +1,8 @@
-/** A16: with Postgres gone publishes fail at once and retryably, connections stay, and no acknowledgement is ever wrong. */
+/**
+ * Faults of Postgres under load: publishes fail at once with an error that allows a retry, connections stay open, and
+ * every acknowledged message is stored exactly once. What /healthz and /readyz answer meanwhile is in
+ * `../http/health.test.ts`.
+ */
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from '@jest/globals';
 import pg from 'pg';
 import { Auditor } from '../../../server/audit/auditor.ts';
@@ -13,7 +17,7 @@ import { describeWith } from '../../support/requirements.ts';
 import { eventually, sleep } from '../../support/wait.ts';
 
 const ENV = { ...NO_RATE_LIMITS, PG_STATEMENT_TIMEOUT_MS: '2000', PG_CONNECT_TIMEOUT_MS: '2000', LOG_LEVEL: 'error' };
-/** Above the connections of two nodes, so that somebody else can take the rest. */
+/** More than two nodes need, so that the test can take the rest. */
 const MAX_CONNECTIONS = '40';
 
 describeWith('redis')('Postgres fails', () => {
@@ -55,7 +59,7 @@ describeWith('redis')('Postgres fails', () => {
   const failures = () => publishers.reduce((sum, publisher) => sum + publisher.failures, 0);
   const acknowledged = () => publishers.reduce((sum, publisher) => sum + publisher.acknowledged, 0);
 
-  /** Publishes from all sides while `fault` happens, and `more` each after it. */
+  /** All publishers publish while `fault` happens; then each publishes `more` messages. */
   async function underLoad(fault: () => Promise<void>, more = 10): Promise<void> {
     const stop = new AbortController();
     const broken = new AbortController();
@@ -84,7 +88,7 @@ describeWith('redis')('Postgres fails', () => {
       ...{ acknowledged: acknowledged(), inOrder: acknowledged() * clients.length, findings: [] },
       ...{ lost: 0, duplicated: 0, reordered: 0, altered: 0, unstored: 0, told: 0 },
     });
-    // Every message once, although most of what failed was sent again.
+    // Each message is stored once, although publishers have retried what failed.
     const { top } = (await (await fetchHistory()).json()) as { top: number };
     expect(top).toBe(acknowledged());
     expect(clients.map((client) => client.reconnects)).toEqual([0, 0]);
@@ -95,12 +99,12 @@ describeWith('redis')('Postgres fails', () => {
       headers: { authorization: `Bearer ${token}` },
     });
 
-  /** Resolves when a publish is refused; answers with it and the time that it took. */
+  /** Publishes until a publish is refused; resolves to that answer and the time that it took. */
   async function refusedPublish(): Promise<{ answer: Posted; ms: number }> {
     return eventually(async () => {
       const begin = performance.now();
       const answer = await post(faulty.node(0).url, token, { channel: 'room:refused', data: 1 });
-      if (answer.ok) throw new Error('still taken');
+      if (answer.ok) throw new Error('Publishes are still accepted.');
       return { answer, ms: performance.now() - begin };
     });
   }
@@ -115,14 +119,14 @@ describeWith('redis')('Postgres fails', () => {
     }
   }
 
-  test('stopped and started again under load', async () => {
+  test('a Postgres that is stopped and started again under load loses nothing; publishes fail at once meanwhile', async () => {
     await underLoad(async () => {
       await sleep(300);
       await faulty.postgres.process.stop('SIGINT', 10_000);
       const { answer, ms } = await refusedPublish();
       expect(answer).toMatchObject({ status: 503, error: { code: 'unavailable', retry_after_ms: 1_000 } });
       expect(answer.retryAfter).toBe('1');
-      // At once: far below any timeout of the connection or the statement.
+      // Far below the timeouts of connections and statements, which are 2 s.
       expect(ms).toBeLessThan(1_500);
       expect((await fetch(`${faulty.node(0).url}/healthz`)).status).toBe(200);
       const ready = await fetch(`${faulty.node(0).url}/readyz`);
@@ -136,7 +140,7 @@ describeWith('redis')('Postgres fails', () => {
     expect(await metric(faulty.node(0).metricsUrl, 'holdfast_history_up')).toBe(1);
   }, 60_000);
 
-  test('killed with SIGKILL under load, twice', async () => {
+  test('a Postgres that is killed twice under load loses no acknowledged message', async () => {
     await underLoad(async () => {
       for (let round = 0; round < 2; round++) {
         await sleep(300 + round * 171);
@@ -151,7 +155,7 @@ describeWith('redis')('Postgres fails', () => {
     await expectNothingLost();
   }, 90_000);
 
-  test('paused: after one statement’s timeout every publish fails at once; on return nothing is stored twice', async () => {
+  test('while Postgres is paused, publishes fail at once after the first statement timeout; later nothing is stored twice', async () => {
     await underLoad(async () => {
       await sleep(200);
       await faulty.postgres.process.kill('SIGSTOP');
@@ -164,7 +168,7 @@ describeWith('redis')('Postgres fails', () => {
     await expectNothingLost();
   }, 60_000);
 
-  test('when others have taken all its connections, a node that has its own goes on', async () => {
+  test('when others have taken all connections of Postgres, a node works on with the connections that it has', async () => {
     const hogs: pg.Client[] = [];
     try {
       await expect(async () => {
@@ -183,7 +187,7 @@ describeWith('redis')('Postgres fails', () => {
     await expectNothingLost();
   }, 60_000);
 
-  test('slow commits make publishes slow and nothing else', async () => {
+  test('slow commits make publishes slow, and none fails', async () => {
     faulty.postgresLink.delay(250);
     await underLoad(() => sleep(2_500), 1);
     faulty.postgresLink.heal();
@@ -192,7 +196,7 @@ describeWith('redis')('Postgres fails', () => {
     await expectNothingLost();
   }, 60_000);
 
-  test('a flood of reads does not keep a publish waiting', async () => {
+  test('a flood of reads does not delay a publish', async () => {
     await publishers[0]?.publish(channel);
     faulty.postgresLink.delay(150);
     let reading = 0;
@@ -203,7 +207,7 @@ describeWith('redis')('Postgres fails', () => {
     });
     await sleep(100);
     await publishers[0]?.publish(channel);
-    // It has overtaken most of them.
+    // The publish was acknowledged before most of the reads.
     expect(reading).toBeGreaterThan(50);
     faulty.postgresLink.heal();
     await Promise.all(reads);
@@ -211,7 +215,7 @@ describeWith('redis')('Postgres fails', () => {
     await expectNothingLost();
   }, 60_000);
 
-  test('a commit that waits for a standby that is gone is not acknowledged, and is not stored again by its retry', async () => {
+  test('a commit that waits for a lost standby is not acknowledged, and its retry does not store the message again', async () => {
     const standby = async (name: string) => {
       await query(`ALTER SYSTEM SET synchronous_standby_names = '${name}'`);
       await query('SELECT pg_reload_conf()');
@@ -232,10 +236,10 @@ describeWith('redis')('Postgres fails', () => {
     await expectNothingLost();
   }, 60_000);
 
-  test('a commit whose answer is lost is unknown to the publisher, and its retry learns where the message is', async () => {
+  test('a publish whose answer is lost fails, and its retry returns the offset of the stored message', async () => {
     const client = await RawClient.open(faulty.node(0).wsUrl, token);
     const publish = { type: 'publish', channel, data: 'once', client_msg_id: 'the-same' };
-    // The statement arrives and is committed; the answer never comes back.
+    // The statement reaches Postgres and is committed; its answer does not reach the node.
     faulty.postgresLink.blackhole('down');
     client.send({ ...publish, id: 'first' });
     await eventually(async () => {
@@ -256,7 +260,7 @@ describeWith('redis')('Postgres fails', () => {
     expect(ack).toMatchObject({ offset: 1, duplicate: true });
     client.close();
     auditor.acknowledged(channel, { epoch: ack.epoch, offset: 1 }, 'once');
-    // Nobody announced it: the node that committed it never knew.
+    // The node did not learn of its commit, so it announced nothing. The history poll delivers the message.
     await eventually(async () => {
       await auditor.follow();
       expect(auditor.isComplete).toBe(true);
@@ -264,7 +268,7 @@ describeWith('redis')('Postgres fails', () => {
     expect(await auditor.close()).toMatchObject({ inOrder: 2, lost: 0, duplicated: 0, unstored: 0 });
   }, 60_000);
 
-  test('connections cut at random moments, with statements swallowed before or after their commit', async () => {
+  test('connections that are cut at varying moments, before or after a commit, lose nothing', async () => {
     await underLoad(async () => {
       for (let round = 0; round < 12; round++) {
         await sleep(60 + round * 13);

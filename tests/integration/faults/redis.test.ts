@@ -1,4 +1,8 @@
-/** A15: whatever happens to Redis costs latency and nothing else, and a deaf subscription is told from a quiet one. */
+/**
+ * Faults of Redis cost latency and nothing else: it is killed, paused, unreachable, failed over to its replica, or it
+ * delivers nothing on a connection that stays open. A test of a further Redis fault belongs here; faults of a Redis
+ * Cluster are in `tests/deep/faults/redis-cluster.test.ts`.
+ */
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from '@jest/globals';
 import { Redis } from 'ioredis';
 import { Auditor } from '../../../server/audit/auditor.ts';
@@ -10,9 +14,9 @@ import { NO_RATE_LIMITS } from '../../support/cluster.ts';
 import { type FaultyCluster, startFaultyCluster } from '../../support/faults/faulty-cluster.ts';
 import type { ProxiedConnection } from '../../support/faults/tcp-proxy.ts';
 import { describeWith } from '../../support/requirements.ts';
-import { eventually } from '../../support/wait.ts';
+import { eventually, sleep } from '../../support/wait.ts';
 
-/** Only the history poll may deliver what Redis does not, so it must not be what hides a deaf subscription. */
+/** Short canary times, so that a subscription that receives nothing is found within seconds. */
 const ENV = { ...NO_RATE_LIMITS, REDIS_CANARY_INTERVAL_MS: '200', REDIS_CANARY_TIMEOUT_MS: '1000' };
 
 describeWith('redis')('the backplane fails', () => {
@@ -61,7 +65,7 @@ describeWith('redis')('the backplane fails', () => {
     for (let i = 0; i < count; i++) await publisher.publish(`room:${turn}`);
   }
 
-  /** Everybody has everything, at once: the fault is still there. */
+  /** Every client has every acknowledged message, while the fault may still be there. */
   async function expectDelivered(): Promise<void> {
     await eventually(async () => {
       await auditor.follow();
@@ -78,7 +82,7 @@ describeWith('redis')('the backplane fails', () => {
     expect(clients.map((client) => client.reconnects)).toEqual([0, 0, 0, 0]);
   }
 
-  test('a subscriber connection that is open but deaf is noticed by its canary and opened anew', async () => {
+  test('a subscriber connection that is open but deaf is found by its canary and replaced', async () => {
     await bothUp();
     const before = await deaf(0);
     const present = faulty.redisLink.connections.filter(subscriberOf(0));
@@ -94,14 +98,15 @@ describeWith('redis')('the backplane fails', () => {
     await expectNothingLost(100);
   }, 60_000);
 
-  test('a quiet subscription is not taken for a deaf one', async () => {
+  test('a subscription without messages is not taken for a deaf one', async () => {
     await bothUp();
     const before = await deaf(0);
-    await new Promise((resolve) => setTimeout(resolve, 3_000));
+    // Twice the time after which a deaf subscription is found.
+    await sleep(2_000);
     expect([await deaf(0), await up(0)]).toEqual([before, 1]);
   });
 
-  test('a Redis that neither answers nor closes is gone, and delivery goes on from the history', async () => {
+  test('while Redis neither answers nor closes its connections, messages are delivered from the history', async () => {
     await bothUp();
     faulty.redisLink.blackhole();
     await publish(50);
@@ -116,7 +121,7 @@ describeWith('redis')('the backplane fails', () => {
     await expectNothingLost(150);
   }, 60_000);
 
-  test('a paused Redis, too', async () => {
+  test('while Redis is paused, messages are delivered from the history', async () => {
     await bothUp();
     await faulty.redis.process.kill('SIGSTOP');
     await publish(50);
@@ -129,7 +134,7 @@ describeWith('redis')('the backplane fails', () => {
     await expectNothingLost(100);
   }, 60_000);
 
-  test('a subscriber that Redis cuts off for reading too slowly catches up from the history', async () => {
+  test('a node that Redis disconnects for reading too slowly catches up from the history', async () => {
     await bothUp();
     await faulty.redis.command(['CONFIG', 'SET', 'client-output-buffer-limit', 'pubsub 300kb 200kb 1']);
     faulty.redisLink.limit(20_000, subscriberOf(0));
@@ -149,11 +154,13 @@ describeWith('redis')('the backplane fails', () => {
     await expectNothingLost(420);
   }, 90_000);
 
-  test('a Redis that is killed and comes back empty', async () => {
+  test('a Redis that is killed leaves the nodes ready, and nothing comes twice when it is back, empty', async () => {
     await bothUp();
     await faulty.redis.process.kill('SIGKILL');
     await publish(50);
     await expectDelivered();
+    const ready = await fetch(`${faulty.node(0).url}/readyz`);
+    expect(await ready.json()).toMatchObject({ ready: true, dependencies: { redis: 'unreachable' } });
     await faulty.redis.restart();
     await bothUp();
     await publish(50);
@@ -161,13 +168,12 @@ describeWith('redis')('the backplane fails', () => {
     await expectNothingLost(100);
   }, 60_000);
 
-  test('a failover to the replica: first with the old primary still there as a replica, then without it', async () => {
+  test('a failover to the replica loses nothing, whether the old primary becomes a replica or is gone', async () => {
     await bothUp();
     await faulty.failOverRedis({ oldStays: true });
     await publish(50);
     await expectDelivered();
-    // A write is refused by the old one (READONLY), which sends the nodes to where the name points now.
-    // What was the replica is the primary now.
+    // The old primary refuses writes (READONLY). The nodes reconnect, and the name leads them to the new primary.
     const replica = new Redis(faulty.redis.url);
     await eventually(async () => {
       const list = String(await replica.client('LIST'));

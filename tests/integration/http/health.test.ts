@@ -1,6 +1,7 @@
-/** A13, A16: what health says while dependencies come and go, and that publishing fails retryably and heals by itself. */
+/** What health says while dependencies come and go, and that publishing fails retryably and heals by itself. */
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import type { Cluster } from '../../../infra/local/servers/cluster.ts';
+import type { HoldfastNode } from '../../../infra/local/servers/node.ts';
 import { post, readAll } from '../../support/api.ts';
 import { startTestCluster } from '../../support/cluster.ts';
 import { RawClient } from '../../support/raw-client.ts';
@@ -18,10 +19,10 @@ describeWith('redis')('health and lost dependencies', () => {
   });
   afterAll(() => cluster?.stop());
 
-  const node = (index: number) => cluster.nodes[index] as Cluster['nodes'][number];
+  const node = (index: number) => cluster.node(index);
 
   /** What a node says: status of /healthz, status of /readyz, Postgres, Redis. */
-  async function healthOf({ name, url }: Cluster['nodes'][number]): Promise<unknown[]> {
+  async function healthOf({ name, url }: HoldfastNode): Promise<unknown[]> {
     const [alive, ready] = await Promise.all([fetch(`${url}/healthz`), fetch(`${url}/readyz`)]);
     const { status, node_id: id, timestamp } = (await alive.json()) as Record<string, string>;
     expect([status, id]).toEqual(['ok', name]);

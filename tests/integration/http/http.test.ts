@@ -1,4 +1,4 @@
-/** A6, A7, A22: the HTTP interface over real nodes, and its OpenAPI document against what they answer. */
+/** The HTTP interface over real nodes, and its OpenAPI document against what they answer. */
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { Ajv } from 'ajv';
 import type { Cluster } from '../../../infra/local/servers/cluster.ts';
@@ -40,7 +40,7 @@ describe('HTTP', () => {
   });
   afterAll(() => cluster?.stop());
 
-  const url = (index = 0) => cluster.nodes[index]?.url as string;
+  const url = (index = 0) => cluster.node(index).url;
 
   async function get(path: string, bearer = token): Promise<{ status: number; body: Record<string, unknown> }> {
     const response = await fetch(url() + path, { headers: { authorization: `Bearer ${bearer}` } });
@@ -133,7 +133,7 @@ describe('HTTP', () => {
     const first = await post(url(0), token, message);
     expect(first).toMatchObject({ offset: 1, duplicate: false });
     expect(await post(url(1), token, message)).toMatchObject({ offset: 1, id: first.id, duplicate: true });
-    await cluster.nodes[0]?.restart();
+    await cluster.node(0).restart();
     expect(await post(url(0), token, message)).toMatchObject({ offset: 1, id: first.id, duplicate: true });
     const other = await cluster.token({ user: 'ben' });
     expect(await post(url(0), other, message)).toMatchObject({ offset: 2, duplicate: false });
@@ -141,7 +141,7 @@ describe('HTTP', () => {
       offset: 1,
       duplicate: false,
     });
-    const client = await RawClient.open(cluster.nodes[1]?.wsUrl as string, token);
+    const client = await RawClient.open(cluster.node(1).wsUrl, token);
     client.send({ type: 'publish', id: 'p', channel: 'room:retry', data: 'another', client_msg_id: 'k-1' });
     expect(await client.next('ack')).toMatchObject({ offset: 1, duplicate: true });
     client.close();

@@ -1,4 +1,7 @@
-/** compose.yaml, as far as it can be tried without Docker: its settings exist, its images are pinned, its nginx starts and balances. */
+/**
+ * compose.yaml, checked without Docker: its settings exist, its images are pinned, and the nginx of its balancer starts
+ * and spreads requests over both nodes.
+ */
 import { spawnSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -26,7 +29,7 @@ const services = parse(readFileSync(join(LOCAL, 'compose.yaml'), 'utf8'), { merg
 >;
 
 describe('compose.yaml', () => {
-  test('has the parts of the topology', () => {
+  test('has PostgreSQL, Redis, two nodes and a balancer', () => {
     expect(Object.keys(services)).toEqual(['postgres', 'redis', 'node-1', 'node-2', 'balancer']);
   });
 
@@ -37,7 +40,7 @@ describe('compose.yaml', () => {
     }
   });
 
-  test.each(['node-1', 'node-2'])('%s has settings that the server takes, and no secret of its own', (name) => {
+  test.each(['node-1', 'node-2'])('%s has only settings that the server knows, and no secret', (name) => {
     const { environment = {}, read_only } = services[name] ?? ({} as Service);
     expect(Object.keys(environment).filter((one) => !(one in SETTINGS))).toEqual([]);
     expect(environment.AUTH_JWT_SECRET).toMatch(/^\$\{AUTH_JWT_SECRET:\?/);
@@ -62,7 +65,7 @@ describeWith('nginx', 'redis')('the balancer of compose.yaml', () => {
     cluster = await startCluster({ nodes: 2, redis: true, nginx: false });
     port = await freePort();
     const { command = [], environment = {} } = services.balancer ?? ({} as Service);
-    // Compose's own escape undone; the file where it is here.
+    // Undo the escape of Compose ($$), and use the path of the file on this machine.
     const script = command.join(' ').replaceAll('$$', '$').replace('/holdfast/nginx.conf', join(LOCAL, 'nginx.conf'));
     const [a, b] = cluster.nodes.map((node) => String(node.port));
     const servers =
@@ -90,7 +93,7 @@ describeWith('nginx', 'redis')('the balancer of compose.yaml', () => {
     removeTemporary(directory);
   });
 
-  test('leaves no placeholder, and passes nginx’s own check', () => {
+  test('leaves no placeholder, and nginx accepts the configuration', () => {
     const file = join(directory, 'nginx.conf');
     expect(readFileSync(file, 'utf8')).not.toMatch(/@[A-Z_]+@/);
     expect(spawnSync('nginx', ['-t', '-c', file]).status).toBe(0);

@@ -1,7 +1,8 @@
+/** `npm start` as a user runs it: start, restart, stop, and what it prints when something is missing or wrong. */
 import { mkdirSync, statSync, symlinkSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
-import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { isFree } from '../../../infra/host/ports.ts';
 import { isRunning } from '../../../infra/host/process-identity.ts';
 import { type Launcher, type LauncherPlace, launcherPlace } from '../../support/launcher.ts';
@@ -14,18 +15,32 @@ let launcher: Launcher | undefined;
 beforeAll(async () => {
   place = await launcherPlace();
 });
-afterEach(async () => {
+afterAll(async () => {
+  await stop();
+  place.remove();
+});
+
+async function stop(): Promise<void> {
   launcher?.child.kill('SIGTERM');
   await launcher?.ended;
-});
-afterAll(() => place.remove());
+  launcher = undefined;
+}
 
+/** The launcher that an earlier test left running, or a new one. Only for tests with the default environment. */
+async function running(): Promise<Launcher> {
+  if (launcher?.child.exitCode !== null || launcher.child.signalCode !== null) launcher = place.start();
+  await launcher.printed('ready in');
+  return launcher;
+}
+
+/** Starts a new launcher, after stopping the one that runs. */
 async function start(env: Record<string, string> = {}, args: string[] = []): Promise<Launcher> {
+  await stop();
   launcher = place.start(env, args);
   return launcher;
 }
 
-/** Publishes with the very command that the launcher printed. */
+/** Publishes with the curl command that the launcher printed. */
 async function publish(output: string): Promise<{ ok: boolean; offset: number }> {
   const url = /curl -sS (\S+)/.exec(output)?.[1] ?? '';
   const token = /Bearer ([^']+)'/.exec(output)?.[1];
@@ -65,9 +80,8 @@ describeWith('redis', 'nginx')('npm start', () => {
     expect(await publish(second.output())).toMatchObject({ ok: true, offset: 2 });
   });
 
-  test('starts again after it was killed, ending what was left', async () => {
-    const killed = await start();
-    await killed.printed('ready in');
+  test('starts again after it was killed, and ends the processes that were left', async () => {
+    const killed = await running();
     const { processes } = killed.state();
     killed.child.kill('SIGKILL');
     expect(await killed.ended).toBe('SIGKILL');
@@ -78,25 +92,23 @@ describeWith('redis', 'nginx')('npm start', () => {
   });
 
   test('runs once per directory', async () => {
-    const running = await start();
-    await running.printed('ready in');
+    const first = await running();
     const other = place.start();
     expect(await other.ended).toBe(1);
-    expect(other.output()).toContain(`already runs from ${place.directory} (pid ${running.child.pid})`);
+    expect(other.output()).toContain(`already runs from ${place.directory} (pid ${first.child.pid})`);
   });
 
-  test('says which part died, and stops the rest', async () => {
-    const running = await start();
-    await running.printed('ready in');
-    const { processes } = running.state();
+  test('names the part that ended unexpectedly, and stops the rest', async () => {
+    const first = await running();
+    const { processes } = first.state();
     const node = processes.find(({ name }) => name === 'node-2');
     process.kill(node?.pid ?? 0, 'SIGKILL');
-    expect(await running.ended).toBe(1);
-    expect(running.output()).toContain('node-2 ended unexpectedly (SIGKILL)');
+    expect(await first.ended).toBe(1);
+    expect(first.output()).toContain('node-2 ended unexpectedly (SIGKILL)');
     await expectNothingLeft(processes);
   });
 
-  test('can be stopped while it starts; a second Ctrl-C soon after the first is an echo', async () => {
+  test('can be stopped while it starts; a second Ctrl-C soon after the first is ignored', async () => {
     const starting = await start();
     await eventually(() => expect(starting.state().processes.map(({ name }) => name)).toContain('node-1'), {
       intervalMs: 5,
@@ -109,7 +121,7 @@ describeWith('redis', 'nginx')('npm start', () => {
     await expectNothingLeft(processes);
   });
 
-  test('names the port that is taken and the setting that changes it', async () => {
+  test('names a port that is taken and the setting that changes it', async () => {
     const blocker = createServer();
     await new Promise<void>((resolve) => blocker.listen(place.ports.balancer, '127.0.0.1', resolve));
     const refused = await start();
@@ -122,7 +134,7 @@ describeWith('redis', 'nginx')('npm start', () => {
 });
 
 describe('npm start on a machine without Redis and nginx', () => {
-  test('runs degraded, says so, and names the addresses of the nodes', async () => {
+  test('runs without them, prints what is missing, and prints the addresses of the nodes', async () => {
     const bin = join(place.directory, 'bin');
     mkdirSync(bin);
     symlinkSync('/bin/sh', join(bin, 'sh'));
@@ -142,7 +154,7 @@ describe('npm start on a machine without Redis and nginx', () => {
   });
 });
 
-describe('npm start, asked for something wrong', () => {
+describe('npm start with wrong arguments or settings', () => {
   test.each([
     ['an unknown option', {}, ['--prot', '1'], "unknown option '--prot'"],
     ['a bad port', { PORT: 'eighty' }, [], 'whole number from 1 to 65535'],
@@ -153,7 +165,7 @@ describe('npm start, asked for something wrong', () => {
     expect(refused.output()).toContain(message);
   });
 
-  test('explains itself', async () => {
+  test('--help names the settings', async () => {
     const help = await start({}, ['--help']);
     expect(await help.ended).toBe(0);
     expect(help.output()).toContain('DATABASE_URL');

@@ -1,3 +1,4 @@
+/** The servers that `npm start` and the tests run on: PostgreSQL, the databases of tests, and the nginx balancer. */
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import pg from 'pg';
@@ -32,12 +33,12 @@ describe('the local PostgreSQL', () => {
     removeTemporary(logs);
   });
 
-  test('syncs to disk, as the product promises', async () => {
+  test('runs with fsync on, because acknowledged means committed', async () => {
     expect(await query(postgres.url, 'SHOW fsync')).toEqual([{ fsync: 'on' }]);
     expect(await query(postgres.url, 'SHOW server_encoding')).toEqual([{ server_encoding: 'UTF8' }]);
   });
 
-  test('keeps what was committed when it is killed and restarted', async () => {
+  test('keeps committed rows when it is killed and restarted', async () => {
     await query(postgres.url, 'CREATE TABLE kept AS SELECT 1 AS n');
     postgres.process.kill('SIGKILL');
     await postgres.process.exited;
@@ -46,7 +47,7 @@ describe('the local PostgreSQL', () => {
     expect(await query(postgres.url, 'SELECT n FROM kept')).toEqual([{ n: 1 }]);
   });
 
-  test('answers nobody while it is paused, not even those already connected', async () => {
+  test('answers no query while it is paused, not even on open connections', async () => {
     const client = new pg.Client({ connectionString: postgres.url, query_timeout: 300 });
     await client.connect();
     postgres.process.kill('SIGSTOP');
@@ -58,7 +59,7 @@ describe('the local PostgreSQL', () => {
 });
 
 describe('databases for tests', () => {
-  test('are their own, and gone after', async () => {
+  test('are separate, and are removed by drop', async () => {
     const [one, two] = await Promise.all([createDatabase(), createDatabase()]);
     await query(one.url, 'CREATE TABLE mine ()');
     await expect(query(two.url, 'SELECT * FROM mine')).rejects.toThrow('does not exist');
@@ -76,7 +77,7 @@ describeWith('redis', 'nginx')('the balancer', () => {
 
   /** Name of the node that a new connection reaches. */
   async function nodeOf(query: string, cookie?: string): Promise<string> {
-    // Before the socket: whoever listens only after a wait misses that it has opened.
+    // Made before the socket, so that the listener for `open` is in place before it opens.
     const token = await cluster.token({ user: 'ada' });
     const socket = new WebSocket(
       `${cluster.wsUrl}${query}`,
@@ -85,7 +86,7 @@ describeWith('redis', 'nginx')('the balancer', () => {
     );
     socket.once('open', () => socket.send(JSON.stringify({ type: 'auth', token })));
     const welcome = await new Promise<{ node_id: string }>((resolve, reject) => {
-      // A ping may come before it.
+      // A ping may arrive before the welcome.
       socket.on('message', (data) => {
         const push = JSON.parse(String(data));
         if (push.type === 'welcome') resolve(push);
@@ -100,26 +101,26 @@ describeWith('redis', 'nginx')('the balancer', () => {
   const several = (query: (index: number) => string, cookie?: string) =>
     Promise.all(Array.from({ length: 12 }, (_, index) => nodeOf(query(index), cookie)));
 
-  test('sends the same affinity to the same node, by query or by cookie', async () => {
+  test('sends connections with the same affinity to the same node, by query or by cookie', async () => {
     expect(new Set(await several(() => '?affinity=one')).size).toBe(1);
     expect(new Set(await several(() => '', 'holdfast_affinity=two')).size).toBe(1);
   });
 
-  test('spreads everybody else', async () => {
+  test('spreads connections without an affinity, or with different ones, over both nodes', async () => {
     expect(new Set(await several(() => '')).size).toBe(2);
     expect(new Set(await several((index) => `?affinity=${index}`)).size).toBe(2);
   });
 
-  test('goes on with one node when the other is gone', async () => {
-    const [gone, left] = cluster.nodes;
-    gone?.process.kill('SIGKILL');
-    await gone?.process.exited;
-    expect(new Set(await several((index) => `?affinity=${index}`))).toEqual(new Set([left?.name]));
+  test('sends all connections to the remaining node when the other is killed, and to both when it is back', async () => {
+    const [gone, left] = [cluster.node(0), cluster.node(1)];
+    gone.process.kill('SIGKILL');
+    await gone.process.exited;
+    expect(new Set(await several((index) => `?affinity=${index}`))).toEqual(new Set([left.name]));
     const statuses = await Promise.all(
       Array.from({ length: 20 }, async () => (await fetch(`${cluster.url}/healthz`)).status),
     );
     expect(new Set(statuses)).toEqual(new Set([200]));
-    await gone?.restart();
+    await gone.restart();
     await eventually(async () => expect(new Set(await several((index) => `?affinity=${index}`)).size).toBe(2));
   });
 });

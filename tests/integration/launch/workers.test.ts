@@ -1,4 +1,4 @@
-/** A2: several workers on one machine count as nodes, behind one port. */
+/** `WORKERS`: several nodes on one machine share one port, and deliver to each other. */
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import type { Cluster } from '../../../infra/local/servers/cluster.ts';
 import { post } from '../../support/api.ts';
@@ -15,10 +15,10 @@ describeWith('redis')('WORKERS=3', () => {
   });
   afterAll(() => cluster?.stop());
 
-  const url = () => cluster.nodes[0]?.url as string;
-  const wsUrl = () => cluster.nodes[0]?.wsUrl as string;
+  const url = () => cluster.node(0).url;
+  const wsUrl = () => cluster.node(0).wsUrl;
 
-  test('three nodes share the port and deliver to each other', async () => {
+  test('three workers are three nodes that share the port and deliver to each other', async () => {
     const token = await cluster.token({ user: 'ada' });
     const clients: RawClient[] = [];
     // The port answers when the first worker does; the others follow.

@@ -1,4 +1,4 @@
-/** C2: the trace of a message over two nodes, assembled from what a real OTLP receiver gets. */
+/** The trace of a message over two nodes, assembled from what a real OTLP receiver gets. */
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import type { Cluster } from '../../../infra/local/servers/cluster.ts';
 import { startTestCluster } from '../../support/cluster.ts';
@@ -44,7 +44,7 @@ describeWith('redis')('tracing', () => {
 
   /** Publishes through the first node with the caller's traceparent, and waits until both clients have it. */
   async function publish(data: string, traceparent: string, channel = 'room:traced') {
-    const posted = await fetch(`${cluster.nodes[0]?.url}/v1/chat.postMessage`, {
+    const posted = await fetch(`${cluster.node(0).url}/v1/chat.postMessage`, {
       method: 'POST',
       headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json', traceparent },
       body: JSON.stringify({ channel, data }),
@@ -133,7 +133,7 @@ describeWith('redis')('tracing', () => {
     const spans = await spansOf(traceId, 2);
     expect(one(spans, 'publish').status).toBe(2);
     await eventually(() => {
-      const output = cluster.nodes[0]?.process.output() ?? '';
+      const output = cluster.node(0).process.output();
       const lines = output.split('\n').filter((line) => line.includes(traceId));
       const logged = lines.map((line) => JSON.parse(line) as { msg: string; trace_id?: string });
       expect(logged.map(({ msg, trace_id }) => [msg, trace_id])).toEqual([

@@ -1,13 +1,13 @@
 /**
- * Random faults against a whole cluster under load, each with its healing. A fault is a few lines that say what happens;
- * what must not happen is the auditor's business.
+ * The catalogue of faults for a cluster under load. Each fault injects itself, waits a random time, and heals. It checks
+ * nothing: the delivery auditor counts what went wrong.
  */
 import { pick } from '../random.ts';
 import { sleep } from '../wait.ts';
 import type { FaultyCluster } from './faulty-cluster.ts';
 import type { TcpProxy } from './tcp-proxy.ts';
 
-/** What faults can be done to. */
+/** The cluster, proxies and clients that faults act on. */
 export interface Arena {
   readonly faulty: FaultyCluster;
   /** Between the clients and the nodes, one per node. */
@@ -16,15 +16,15 @@ export interface Arena {
   readonly random: () => number;
 }
 
-/** One fault; resolves when it has been healed. */
+/** Injects one fault; resolves when it has healed. */
 export type Fault = (arena: Arena) => Promise<void>;
 
-/** A random time between the two, milliseconds. */
+/** Waits a random time between `min` and `max`, milliseconds. */
 const between = ({ random }: Arena, min: number, max: number) => sleep(min + random() * (max - min));
 const someNode = (arena: Arena) => arena.faulty.node(Math.floor(arena.random() * arena.faulty.cluster.nodes.length));
 const someLink = (arena: Arena) => pick(arena.random, arena.clientLinks);
 
-/** Does something to a proxy for a while, and heals it. */
+/** A fault that applies `what` to a proxy for 300 ms to `maxMs`. */
 function through(
   link: (arena: Arena) => TcpProxy,
   what: (proxy: TcpProxy, arena: Arena) => void,
@@ -41,7 +41,7 @@ function through(
 const redisLink = (arena: Arena) => arena.faulty.redisLink;
 const postgresLink = (arena: Arena) => arena.faulty.postgresLink;
 
-/** Faults of what the nodes depend on. One at a time: their healing is that of the whole. */
+/** Faults of Redis and Postgres. One at a time, because `heal` of a proxy ends all its faults. */
 export const DEPENDENCY_FAULTS: Readonly<Record<string, Fault>> = {
   'redis killed': async (arena) => {
     await arena.faulty.redis.process.kill('SIGKILL');
@@ -89,7 +89,7 @@ export const DEPENDENCY_FAULTS: Readonly<Record<string, Fault>> = {
   'postgres refused': through(postgresLink, (proxy) => proxy.refuse(), 2_000),
 };
 
-/** Faults of nodes and clients. They may come on top of one of the dependencies'. */
+/** Faults of nodes and clients. They may happen together with one of `DEPENDENCY_FAULTS`. */
 export const NODE_FAULTS: Readonly<Record<string, Fault>> = {
   'node killed': async (arena) => {
     const node = someNode(arena);
@@ -119,7 +119,7 @@ export const NODE_FAULTS: Readonly<Record<string, Fault>> = {
   },
 };
 
-/** A node that starts while Postgres is away gives up in the end; an orchestrator would start it again. */
+/** Restarts a node, up to six times: it exits when Postgres is unavailable, and an orchestrator would restart it. */
 async function restartUntilUp(node: { restart(): Promise<void> }): Promise<void> {
   for (let attempt = 0; ; attempt++) {
     try {
@@ -130,7 +130,7 @@ async function restartUntilUp(node: { restart(): Promise<void> }): Promise<void>
   }
 }
 
-/** Ends whatever may still be going on. */
+/** Ends every fault of the proxies, and lets paused clients read. */
 export async function healAll({ faulty, clientLinks, clients }: Arena): Promise<void> {
   for (const link of [faulty.redisLink, faulty.postgresLink, ...clientLinks]) link.heal();
   for (const client of clients) client.resume();

@@ -1,6 +1,6 @@
 /**
- * A cluster with a TCP proxy in front of its Postgres and its Redis: everything that can happen to them and to the way
- * to them can be made to happen. Servers, nodes and proxies are real; this only puts them together.
+ * A cluster with a TCP proxy in front of its Postgres and its Redis, so that a test can inject faults into the servers
+ * and into the network between. This file only assembles the parts; `tcp-proxy.ts` has the network faults.
  */
 import { join } from 'node:path';
 import { removeTemporary, temporaryDirectory } from '../../../infra/host/reaper.ts';
@@ -16,24 +16,24 @@ export interface FaultyClusterOptions {
   readonly nodes?: number;
   readonly env?: Readonly<Record<string, string>>;
   readonly nginx?: boolean;
-  /** A PostgreSQL for this cluster alone, to be killed or paused. Default: a database on the one that all tests share. */
+  /** Start a PostgreSQL for this cluster alone, to kill or pause. Default: a database on the shared one. */
   readonly ownPostgres?: boolean;
   /** Settings of that PostgreSQL. */
   readonly postgresSettings?: Readonly<Record<string, string>>;
-  /** A second Redis that follows the first, to fail over to. */
+  /** Start a second Redis that replicates the first, to fail over to. */
   readonly replica?: boolean;
 }
 
 export class FaultyCluster {
   readonly cluster: Cluster;
-  /** In front of Postgres: `nodes -> proxy -> server`. */
+  /** The proxy between the nodes and Postgres. */
   readonly postgresLink: TcpProxy;
-  /** In front of Redis. */
+  /** The proxy between the nodes and Redis. */
   readonly redisLink: TcpProxy;
   private primary: RedisServer;
   private standby: RedisServer | undefined;
   private readonly ownPostgres: PostgresServer | undefined;
-  /** Of the database itself, past the proxy. */
+  /** URL of the database without the proxy. */
   readonly directDatabaseUrl: string;
 
   constructor(parts: Parts & { readonly cluster: Cluster }) {
@@ -53,25 +53,25 @@ export class FaultyCluster {
     return this.ownPostgres;
   }
 
+  /** Indexes beyond the last node start again at the first, so that a counter can spread requests. */
   node(index: number): HoldfastNode {
-    const { nodes } = this.cluster;
-    return nodes[index % nodes.length] as HoldfastNode;
+    return this.cluster.node(index % this.cluster.nodes.length);
   }
 
-  /** The Redis that the name points to. */
+  /** The current primary, to which the proxy leads. */
   get redis(): RedisServer {
     return this.primary;
   }
 
-  /** The one that follows it. @throws Error when the cluster was not started with `replica` */
+  /** The Redis that replicates the primary. @throws Error when the cluster was not started with `replica` */
   get replica(): RedisServer {
     if (!this.standby) throw new Error('This cluster has no replica of its Redis; ask for replica.');
     return this.standby;
   }
 
   /**
-   * What a managed Redis does when its primary dies: the replica takes over, and the name points to it. Clients of the old
-   * one are cut unless `oldStays`, which leaves them at a server that is a replica now.
+   * A failover as a managed Redis does it: the replica becomes the primary, and new connections lead to it. The old
+   * primary is killed; with `oldStays` it keeps its connections and becomes a replica.
    */
   async failOverRedis({ oldStays = false } = {}): Promise<void> {
     const [old, next] = [this.primary, this.replica];
@@ -83,13 +83,13 @@ export class FaultyCluster {
     if (oldStays) await this.followPrimary();
   }
 
-  /** Starts the primary again, empty. It stays the primary, whatever it was when it was started first. */
+  /** Restarts the primary, empty. It stays the primary, even if it was first started as a replica. */
   async restartRedis(): Promise<void> {
     await this.primary.restart();
     await this.primary.command(['REPLICAOF', 'NO', 'ONE']);
   }
 
-  /** Brings the old primary back, empty, as the replica of the new one. */
+  /** Restarts the old primary, empty, as the replica of the new one. */
   async restoreReplica(): Promise<void> {
     await this.replica.restart();
     await this.followPrimary();
@@ -113,11 +113,11 @@ interface Parts {
   readonly replica: RedisServer | undefined;
   readonly postgresLink: TcpProxy;
   readonly redisLink: TcpProxy;
-  /** What to stop after the nodes, in order. */
+  /** Run after the nodes have stopped, in this order. */
   readonly stops: (() => Promise<void>)[];
 }
 
-/** Two nodes, unless told otherwise. `stop()` it in `afterAll`. */
+/** By default two nodes. Call `stop()` in `afterAll`. */
 export async function startFaultyCluster(options: FaultyClusterOptions = {}): Promise<FaultyCluster> {
   const logs = temporaryDirectory('faulty');
   const stops: (() => Promise<void>)[] = [];

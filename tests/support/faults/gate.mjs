@@ -1,6 +1,7 @@
 /**
- * Runs inside a namespace and dials there for whoever cannot: each connection to its Unix socket names a target in its
- * first line (`host port`), and is then that TCP connection. Unix sockets are files, so they cross namespaces.
+ * Runs inside a network namespace and connects there on behalf of processes outside. The first line of each connection
+ * to its Unix socket names a target (`host port`); all further bytes go to that target and back. A Unix socket is a file,
+ * so it can be reached from every network namespace.
  */
 import { connect, createServer } from 'node:net';
 import { pipeline } from 'node:stream';
@@ -13,7 +14,7 @@ const server = createServer({ allowHalfOpen: true, pauseOnConnect: true }, (near
     const far = connect({ host, port: Number(port), allowHalfOpen: true, noDelay: true });
     if (end + 1 < first.length) far.write(first.subarray(end + 1));
     pipeline(near, far, near, () => {
-      // Either end broke; the pipeline has destroyed the other.
+      // One end failed; the pipeline has destroyed the other.
     });
   });
   near.on('error', () => near.destroy());

@@ -1,7 +1,7 @@
 /**
- * A node that runs in a network of its own, on the tests' database, and hosts from which clients reach it: each of them
- * can be cut off. Tests talk to it from outside, over `node.url` past the network or over a client host's `url` through
- * it. Without Redis.
+ * A node in its own network, and hosts in that network from which clients reach it. Each host can be cut off. `node.url`
+ * reaches the node past this network, the `url` of a client host reaches it through the network. The node uses the
+ * PostgreSQL that all tests share, and no Redis.
  */
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
@@ -14,14 +14,14 @@ import { forwardUnixSocket, Gate } from './port-forward.ts';
 
 export interface ClientHost {
   readonly host: Host;
-  /** Leads to the node by way of this host. */
+  /** Address of the node through this host. */
   readonly url: string;
 }
 
 export class IsolatedNode {
-  /** Its `url` and `metricsUrl` work whatever is cut. */
+  /** Its `url` and `metricsUrl` also work while hosts are cut off. */
   readonly node: HoldfastNode;
-  /** Where the node runs. */
+  /** The host of the node. */
   readonly host: Host;
   readonly #network: Network;
   readonly #secret: string;
@@ -53,7 +53,7 @@ export class IsolatedNode {
     }
   }
 
-  /** A further host with clients. */
+  /** Adds a host for clients. */
   async clientHost(name: string): Promise<ClientHost> {
     const host = await this.#network.host(name);
     const gate = await Gate.open(host.namespace);
@@ -72,14 +72,14 @@ export class IsolatedNode {
   }
 }
 
-/** What stops the parts, in the order of their start. */
+/** What stops each part, in the order in which the parts were started. */
 type Undo = (() => Promise<void>)[];
 
 async function undoAll(undo: Undo): Promise<void> {
   for (const each of undo.splice(0).reverse()) await each();
 }
 
-/** Makes the tests' PostgreSQL reachable inside; returns its URL there. */
+/** Makes the shared PostgreSQL reachable inside the namespace; returns its URL there. */
 async function bringIn(host: Host, databaseUrl: string, undo: Undo): Promise<string> {
   const url = new URL(databaseUrl);
   const { directory } = host.namespace;
@@ -103,7 +103,7 @@ async function startNode(host: Host, env: Readonly<Record<string, string>>, undo
     metricsPort,
     logFile: join(directory, 'node.log'),
     env: { PATH: process.env.PATH ?? '', LOG_LEVEL: 'warn', ...env },
-    // All addresses of its host, none of this machine.
+    // All addresses of its namespace, which include none of this machine.
     host: '0.0.0.0',
     prefix,
   });

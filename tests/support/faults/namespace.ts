@@ -1,7 +1,7 @@
 /**
- * A Linux network namespace: network interfaces, addresses and sockets of its own for the programs that run inside.
- * It has no name: it lives as long as the process that holds it, which is watched like every process here, so that
- * nothing is left behind however a test ends. Knows no wires; those are `network.ts`.
+ * A Linux network namespace: its own interfaces, addresses and sockets for the programs inside. It has no name in the
+ * system and exists as long as the process that holds it. The reaper ends that process with the tests, so nothing is
+ * left behind. Links between namespaces are made by `network.ts`.
  */
 import { execFile, spawnSync } from 'node:child_process';
 import { readlinkSync } from 'node:fs';
@@ -14,18 +14,18 @@ import { removeTemporary, temporaryDirectory } from '../../../infra/host/reaper.
 const START_DEADLINE_MS = 20_000;
 const run = promisify(execFile);
 
-/** Why namespaces cannot be made here, worded to follow "because"; undefined when they can. */
+/** Why no network namespace can be created here, worded to follow "because"; undefined when it can. */
 export function whyNoNamespaces(): string | undefined {
   if (process.platform !== 'linux') return 'only Linux has network namespaces';
   const attempt = spawnSync('unshare', ['--net', 'true'], { encoding: 'utf8' });
   if (attempt.status === 0) return undefined;
   const complaint = attempt.error?.message ?? attempt.stderr.trim();
-  return `this process may make no network namespace, which takes root (${complaint})`;
+  return `this process may not create a network namespace, which takes root (${complaint})`;
 }
 
 export class Namespace {
   readonly name: string;
-  /** Private to this namespace: logs, Unix sockets. Removed with it. */
+  /** Logs and Unix sockets of this namespace; removed with it. */
   readonly directory: string;
   readonly #holder: ManagedProcess;
   readonly #programs: ManagedProcess[] = [];
@@ -37,8 +37,8 @@ export class Namespace {
   }
 
   /**
-   * A new one in which only loopback is up. `name` is for messages.
-   * @throws Error when this process may not make one, see `whyNoNamespaces`
+   * Creates a namespace in which only loopback is up. `name` is for messages.
+   * @throws Error when this process may not create one, see `whyNoNamespaces`
    */
   static async create(name: string): Promise<Namespace> {
     const directory = temporaryDirectory(`net-${name}`);
@@ -50,7 +50,7 @@ export class Namespace {
     });
     const namespace = new Namespace(name, directory, holder);
     try {
-      // Entering it earlier would be entering ours.
+      // Before that, entering the namespace of the holder would enter the namespace of this process.
       const ours = readlinkSync('/proc/self/ns/net');
       await holder.ready(async () => readlinkSync(`/proc/${holder.pid}/ns/net`) !== ours, {
         deadlineMs: START_DEADLINE_MS,
@@ -63,19 +63,19 @@ export class Namespace {
     }
   }
 
-  /** Names this namespace to `ip link … netns`. */
+  /** Process id of the holder; `ip link … netns` takes it as the name of the namespace. */
   get pid(): number {
     return this.#holder.pid;
   }
 
-  /** What to put in front of a command line to have it run inside; the program keeps its process id. */
+  /** Put in front of a command line, it runs the program inside; the program keeps its process id. */
   get prefix(): readonly [string, ...string[]] {
     return ['nsenter', `--net=/proc/${this.pid}/ns/net`, '--'];
   }
 
   /**
-   * Runs a program inside to its end and returns what it printed.
-   * @throws Error with its complaint when it fails
+   * Runs a program inside to its end and returns its output.
+   * @throws Error with its error output when it fails
    */
   async run(program: string, ...args: readonly string[]): Promise<string> {
     const [command, ...words] = this.prefix;
@@ -83,7 +83,7 @@ export class Namespace {
     return stdout;
   }
 
-  /** Starts a program inside. It is ended with the namespace at the latest. */
+  /** Starts a program inside. `remove` ends it if it still runs. */
   async start(spec: Omit<ProcessSpec, 'logFile'>): Promise<ManagedProcess> {
     const [command, ...words] = this.prefix;
     const args = [...words, spec.command, ...spec.args];
@@ -93,7 +93,7 @@ export class Namespace {
     return program;
   }
 
-  /** Ends what `start` started, and the namespace with it; what others run inside is theirs to end before. */
+  /** Ends the programs that `start` started, then the namespace. Callers end what they run inside themselves before. */
   async remove(): Promise<void> {
     await Promise.all([...this.#programs, this.#holder].map((program) => program.stop('SIGTERM', 2_000)));
     removeTemporary(this.directory);

@@ -1,9 +1,9 @@
 /**
- * A network on this machine that can lose packets for real: hosts, each in a namespace of its own, at one switch. To cut
- * a host off is to make its port at the switch drop every frame, to it and from it. Its own link stays up and so do its
- * routes, so that its TCP, and that of its peers, learns nothing: no RST, no FIN, no error, as with a dead router.
+ * A network on this machine in which packets can be lost: hosts, each in its own namespace, at one switch. For a host that
+ * is cut off, the switch drops every frame in both directions. The link and the routes of the host stay up, so neither
+ * its TCP nor that of its peers gets a RST, a FIN or an error, as behind a dead router.
  *
- * Nothing of it touches the machine's own network, and nothing outside can reach it but through `port-forward.ts`.
+ * It never touches the network of the machine, which reaches it only through `port-forward.ts`.
  */
 import { Namespace } from './namespace.ts';
 
@@ -23,17 +23,17 @@ export class Host {
     this.#port = port;
   }
 
-  /** From now on packets from and to this host vanish. */
+  /** Drops all packets from and to this host, until `restore`. */
   cutOff(): Promise<void> {
     return this.#setPort('disabled');
   }
 
-  /** Packets flow again. What was lost comes with TCP's next retransmission, which may take as long as the cut did. */
+  /** Lets packets through again. TCP retransmits what was lost, possibly only after as long as the cut took. */
   restore(): Promise<void> {
     return this.#setPort('forwarding');
   }
 
-  /** How many TCP connections this host's kernel holds to be in order with `peer`: half-open ones are among them. */
+  /** Number of TCP connections with `peer` that the kernel of this host has as established, half-open ones included. */
   async established(peer: Host): Promise<number> {
     const sockets = await this.namespace.run('ss', '-Htn', 'state', 'established', 'dst', peer.address);
     return sockets.split('\n').filter(Boolean).length;
@@ -44,7 +44,7 @@ export class Host {
   }
 }
 
-/** As the bridge numbers them. */
+/** States of a switch port, as `bridge link` numbers them. */
 const PORT_STATES = { disabled: '0', forwarding: '3' } as const;
 
 export class Network {
@@ -63,7 +63,7 @@ export class Network {
     return new Network(at);
   }
 
-  /** A further host at the switch, reachable for all others. `name` is for messages. */
+  /** Adds a host that reaches all others. `name` is for messages. */
   async host(name: string): Promise<Host> {
     const number = ++this.#ports;
     const [port, address] = [`port${number}`, `${SUBNET}.${number}`];
@@ -78,7 +78,7 @@ export class Network {
     return host;
   }
 
-  /** Removes all hosts, and ends the programs that were started in their namespaces. */
+  /** Removes all hosts and ends the programs in their namespaces. */
   async remove(): Promise<void> {
     await Promise.all([...this.#hosts.map((host) => host.namespace), this.#switch].map((each) => each.remove()));
   }

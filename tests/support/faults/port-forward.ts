@@ -1,7 +1,7 @@
 /**
- * Ways between a namespace and the machine's own loopback, so that tests, with their ordinary clients, reach what runs
- * in a namespace, and what runs there reaches the servers of the machine. Only Unix sockets cross; a cut of the host's
- * network cuts nothing here.
+ * Forwards connections between a network namespace and the loopback of the machine: tests reach programs in a namespace
+ * with ordinary clients, and those programs reach servers of the machine. Only Unix sockets cross the border, so a
+ * network cut in the namespace does not affect the forwarding.
  */
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
 import { join } from 'node:path';
@@ -16,9 +16,9 @@ export interface Target {
 const GATE = join(import.meta.dirname, 'gate.mjs');
 const START_DEADLINE_MS = 20_000;
 
-/** A listener of this process that hands every connection on. */
+/** A listener of this process that forwards every connection. */
 export class PortForward {
-  /** On 127.0.0.1; 0 for a Unix socket. */
+  /** Port on 127.0.0.1; 0 for a Unix socket. */
   readonly port: number;
   readonly #server: Server;
   readonly #sockets = new Set<Socket>();
@@ -36,7 +36,7 @@ export class PortForward {
   static open(at: { port: number; host: string } | { path: string }, dial: () => Socket): Promise<PortForward> {
     const server = createServer({ allowHalfOpen: true, noDelay: true }, (near) => {
       pipeline(near, dial(), near, () => {
-        // Either end broke; the pipeline has destroyed the other.
+        // One end failed; the pipeline has destroyed the other.
       });
     });
     return new Promise((resolve, reject) => {
@@ -51,7 +51,7 @@ export class PortForward {
   }
 }
 
-/** Dials from inside a namespace. One for each namespace; its program ends with the namespace. */
+/** Opens connections from inside a namespace. One per namespace; its program (`gate.mjs`) ends with the namespace. */
 export class Gate {
   readonly #path: string;
 
@@ -66,7 +66,7 @@ export class Gate {
     return new Gate(path);
   }
 
-  /** A port of this machine's loopback (default: a free one) that leads to `target` as the namespace sees it. */
+  /** Opens a port on the loopback of the machine (default: a free one) that leads to `target` inside the namespace. */
   forward(target: Target, port = 0): Promise<PortForward> {
     return PortForward.open({ port, host: '127.0.0.1' }, () => this.#dial(target));
   }
@@ -78,7 +78,7 @@ export class Gate {
   }
 }
 
-/** A Unix socket that leads to a port of this machine's loopback, for programs in a namespace. */
+/** Opens a Unix socket that leads to a port on the loopback of the machine, for programs in a namespace. */
 export function forwardUnixSocket(path: string, port: number): Promise<PortForward> {
   return PortForward.open({ path }, () => connect({ host: '127.0.0.1', port, allowHalfOpen: true, noDelay: true }));
 }

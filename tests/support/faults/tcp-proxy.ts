@@ -1,14 +1,14 @@
 /**
- * A TCP proxy on loopback that does to connections what networks do: cuts, delays, swallows, slows down, refuses. Put it
- * in front of Redis, Postgres or a node. Faults hold for present and future connections until `heal`, all of them or
- * those that `matching` picks.
+ * A TCP proxy on loopback that injects network faults in front of Redis, Postgres or a node: connections are reset,
+ * delayed, throttled, refused, or their bytes are held back. A fault applies to current and future connections, all of
+ * them or those that `matching` selects, until `heal`.
  */
 import { type AddressInfo, createServer, connect as dial, type Server, type Socket } from 'node:net';
 
 /** `up`: from the client to the server; `down`: back. */
 export type Direction = 'up' | 'down' | 'both';
 
-/** One connection through the proxy, for choosing which ones a fault is for. */
+/** One connection through the proxy, for `matching` to select. */
 export interface ProxiedConnection {
   readonly number: number;
   /** Whether the client has sent this text among its first bytes: a user, a command, a connection's name. */
@@ -19,7 +19,7 @@ export type Matching = (connection: ProxiedConnection) => boolean;
 
 interface Fault {
   readonly matching: Matching;
-  /** Bytes stay where they are, and nobody is told. */
+  /** Bytes in this direction are held back; the connection stays open. */
   readonly blackhole?: Direction;
   /** Added in each direction, milliseconds. */
   readonly delayMs?: number;
@@ -28,9 +28,9 @@ interface Fault {
 }
 
 const ALL: Matching = () => true;
-/** First bytes kept for `said`: more than a TLS-less hello of Redis or Postgres, or an HTTP upgrade with a token. */
+/** First bytes kept for `said`: enough for the handshake of Redis or Postgres without TLS, or an upgrade with a token. */
 const HELLO_BYTES = 4_096;
-/** Bytes a throttled or swallowed direction holds before it stops reading, like a socket buffer. */
+/** Bytes that a direction holds before it stops reading, like a socket buffer. */
 const HELD_BYTES = 65_536;
 const TICK_MS = 20;
 
@@ -61,24 +61,24 @@ export class TcpProxy {
     });
   }
 
-  /** `url` with this proxy's port in place of the target's. */
+  /** `url` with the port of this proxy instead of the port of the target. */
   through(url: string): string {
     const changed = new URL(url);
     changed.port = String(this.port);
     return changed.href;
   }
 
-  /** Connections that are open now. */
+  /** The open connections. */
   get connections(): readonly ProxiedConnection[] {
     return [...this.links];
   }
 
-  /** Resets connections at once, as a crashed peer's kernel does. */
+  /** Resets connections at once, as the kernel does after a peer has crashed. */
   cut(matching: Matching = ALL): void {
     for (const link of this.links) if (matching(link)) link.reset();
   }
 
-  /** Swallows bytes while the connections stay open: a peer that has vanished, or a deaf one with `up` or `down`. */
+  /** Holds back bytes while the connections stay open: a vanished peer, or with `up` or `down` one that is mute or deaf. */
   blackhole(direction: Direction = 'both', matching: Matching = ALL): void {
     this.addFault({ matching, blackhole: direction });
   }
@@ -93,18 +93,18 @@ export class TcpProxy {
     this.addFault({ matching, bytesPerSecond });
   }
 
-  /** Cuts what is open and resets whoever connects, as a host without the server does. */
+  /** Resets open and new connections, as a host does on which the server does not run. */
   refuse(): void {
     this.refusing = true;
     this.cut();
   }
 
-  /** Sends new connections elsewhere, as a changed DNS name does; present ones stay where they are. */
+  /** Leads new connections to another port, as a changed DNS name does; open ones stay where they are. */
   retarget(port: number): void {
     this.targetPort = port;
   }
 
-  /** Ends all faults. What was swallowed arrives now, as after a network's return. */
+  /** Ends all faults. Bytes that were held back are delivered, as when a network works again. */
   heal(): void {
     this.faults = [];
     this.refusing = false;
@@ -146,7 +146,7 @@ interface Held {
   readonly at: number;
 }
 
-/** A client's socket and the server's, and the two flows between them. */
+/** One proxied connection: the socket of the client, the socket of the server, and the flow in each direction. */
 class Link implements ProxiedConnection {
   readonly number: number;
   private readonly client: Socket;
@@ -195,7 +195,7 @@ class Link implements ProxiedConnection {
   }
 }
 
-/** Bytes of one direction, held as long as the faults of the moment say. */
+/** The bytes of one direction, held as long as the current faults require. */
 class Flow {
   private readonly direction: 'up' | 'down';
   private readonly source: Socket;
@@ -229,17 +229,17 @@ class Flow {
     const now = performance.now();
     const faults = this.faults();
     const rate = Math.min(...faults.map((fault) => fault.bytesPerSecond ?? Number.POSITIVE_INFINITY));
-    // At most a second's worth at once, so that a pause does not save up a burst.
+    // Capped at one second of the rate, so that an idle time does not allow a larger burst.
     this.allowance = Number.isFinite(rate)
       ? Math.min(this.allowance + (rate * (now - this.pumpedAt)) / 1000, rate)
       : Number.POSITIVE_INFINITY;
     this.pumpedAt = now;
-    const swallowed = faults.some(({ blackhole }) => blackhole === 'both' || blackhole === this.direction);
-    if (!swallowed) this.send(now - Math.max(0, ...faults.map((fault) => fault.delayMs ?? 0)));
+    const held = faults.some(({ blackhole }) => blackhole === 'both' || blackhole === this.direction);
+    if (!held) this.send(now - Math.max(0, ...faults.map((fault) => fault.delayMs ?? 0)));
     if (this.heldBytes <= HELD_BYTES && this.source.isPaused()) this.source.resume();
   }
 
-  /** Sends what came before `until`, as far as the allowance and the target's buffer go. */
+  /** Sends the bytes that arrived before `until`, within the allowance and the buffer of the target. */
   private send(until: number): void {
     while (this.held[0] && this.held[0].at <= until && this.allowance >= 1 && !this.target.writableNeedDrain) {
       const { bytes, at } = this.held.shift() as Held;

@@ -1,9 +1,9 @@
 """
-A WebSocket client that misbehaves on purpose. Its frames come from wsproto, an implementation that shares no code with
-the server's: what both get wrong in the same way would otherwise go unnoticed.
+A WebSocket client that misbehaves on purpose. Its frames come from wsproto, which shares no code with the WebSocket
+library of the server: an error that client and server had in common would not be found.
 
 Usage: attacker.py PORT TOKEN SEED. One JSON line per case: {"name", "close": code or null, "texts": [...], "pongs": [...]}.
-`close` is null when the server went on; then it has answered a ping of the protocol after the case.
+`close` is null when the server kept the connection; then it has answered a ping command after the case.
 """
 import json
 import random
@@ -25,7 +25,7 @@ PING = json.dumps({"type": "ping"})
 
 
 def frame(opcode, payload=b"", fin=True, rsv=0, masked=True, length=None):
-    """A frame by hand, for what wsproto refuses to write. `length`: (marker, bytes of the extended length) to claim."""
+    """Writes a frame that wsproto would refuse. `length`: the length to claim, as (marker, extended length bytes)."""
     first = (0x80 if fin else 0) | rsv << 4 | opcode
     if length is None:
         size = len(payload)
@@ -115,7 +115,7 @@ def run(name, chunks, alive=True, answers=1):
         if alive:
             connection.send(data(PING))
     except OSError:
-        pass  # The server may have closed already; what it said is still to be read.
+        pass  # The server may have closed already; its last frames are still to be read.
     connection.until(lambda: alive and sum(text.get("type") == "pong" for text in connection.texts) >= answers)
     connection.socket.close()
     kinds = [text.get("type") + (":" + text["code"] if "code" in text else "") for text in connection.texts]
@@ -131,7 +131,7 @@ def odd_but_valid():
     run("a ping between fragments", [first, FrameProtocol(True, []).ping(b"between"), *rest])
     run("empty fragments", fragments(["", "", text, "", ""]))
     run("a ping of 125 bytes", [FrameProtocol(True, []).ping(b"x" * 125)])
-    run("a pong that nobody asked for", [FrameProtocol(True, []).pong(b"surprise")])
+    run("an unsolicited pong", [FrameProtocol(True, []).pong(b"surprise")])
     run("frames in one segment", [b"".join(data(PING) for _ in range(20))], answers=21)
     run("a frame in many segments", [bytes([byte]) for byte in data(text)])
     for code in (1000, 1001, 1003, 1007, 1008, 1009, 1010, 1011, 3000, 4999):
@@ -171,7 +171,7 @@ def broken():
 
 
 def mutations(count):
-    """Valid streams with some bytes changed, dropped, doubled or inserted. Whatever comes of it, it must be one of the codes."""
+    """Valid streams with random bytes changed, removed, doubled or inserted. Any close must have a documented code."""
     chooser = random.Random(SEED)
     commands = [
         {"type": "subscribe", "id": "1", "channel": "room:fuzz"},

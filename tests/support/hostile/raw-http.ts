@@ -1,14 +1,14 @@
-/** HTTP by hand over TCP, for requests that no library would send. */
+/** HTTP written by hand over TCP, for requests that no library sends. */
 import { connect, type Socket } from 'node:net';
 
 export interface RawAnswer {
-  /** Everything that came, until the server closed or the time was up. */
+  /** All bytes received until the server closed or the timeout passed, as Latin-1. */
   readonly text: string;
   /** Whether the server closed the connection. */
   readonly closed: boolean;
 }
 
-/** Sends bytes and collects what comes back. */
+/** Sends bytes and collects the answer. */
 export function exchange(port: number, bytes: string, timeoutMs = 2_000): Promise<RawAnswer> {
   return new Promise((resolve) => {
     let text = '';
@@ -27,7 +27,7 @@ export function exchange(port: number, bytes: string, timeoutMs = 2_000): Promis
   });
 }
 
-/** Sends one byte of `text` every `intervalMs`, and never ends. Resolves to how long the server put up with it, in ms. */
+/** Sends one byte of `text` every `intervalMs`, without end. `ended` resolves to the life of the connection in ms. */
 export function dribble(port: number, text: string, intervalMs: number): { ended: Promise<number>; socket: Socket } {
   const begin = performance.now();
   const socket = connect({ port, host: '127.0.0.1' });
@@ -46,7 +46,7 @@ export function dribble(port: number, text: string, intervalMs: number): { ended
   return { ended, socket };
 }
 
-/** A request as text. Header values may hold whatever they like. */
+/** A request as text. Header values are not escaped. */
 export function request(method: string, target: string, headers: Readonly<Record<string, string>>, body = ''): string {
   const lines = Object.entries({ Host: '127.0.0.1', ...headers }).map(([name, value]) => `${name}: ${value}\r\n`);
   return `${method} ${target} HTTP/1.1\r\n${lines.join('')}\r\n${body}`;

@@ -1,13 +1,13 @@
 /**
- * An image, run without an engine: its layers unpacked, its root file system mounted read-only in a mount namespace of
- * its own, its user, environment and command as the image says. Root, Linux.
+ * Runs an image without a container engine: its layers are unpacked, its root file system is mounted read-only in a
+ * separate mount namespace, and user, environment and command come from the image. Needs root on Linux.
  */
 import { execFileSync, spawnSync } from 'node:child_process';
 import { mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { ManagedProcess } from '../../../infra/host/process.ts';
 
-/** Of the image's configuration what is used here, under Docker's names. */
+/** The part of the image configuration that is used here, with the field names of Docker. */
 export interface ImageConfig {
   readonly User: string;
   readonly Env: readonly string[];
@@ -19,7 +19,7 @@ export interface ImageConfig {
   readonly Labels: Readonly<Record<string, string>>;
 }
 
-/** Makes the root read-only, then becomes the program: the process id stays. */
+/** Mounts the root read-only, then replaces itself with the program, which keeps the process id. */
 const ENTER = `
 set -e
 root=$1 user=$2 directory=$3
@@ -36,7 +36,7 @@ export class UnpackedImage {
   readonly config: ImageConfig;
   readonly root: string;
 
-  /** From a docker archive. Layers that delete files of others are not understood: ours don't. */
+  /** Unpacks a Docker archive. Does not support layers that delete files of lower ones; this image has none. */
   constructor(archive: string, directory: string) {
     const files = join(directory, 'archive');
     this.root = join(directory, 'root');
@@ -47,13 +47,13 @@ export class UnpackedImage {
     this.config = JSON.parse(readFileSync(join(files, manifest.Config), 'utf8')).config;
   }
 
-  /** Starts the image's command, or another one. */
+  /** Starts the command of the image. */
   start(env: Readonly<Record<string, string>>, logFile: string): Promise<ManagedProcess> {
     const [command, ...args] = this.commandLine(this.config.User, env, this.config.Cmd);
     return ManagedProcess.start({ name: 'container', command, args, logFile });
   }
 
-  /** Runs a command to its end, as the image's user or another one. @returns its exit code */
+  /** Runs a command to its end, by default as the user of the image. @returns its exit code */
   run(command: readonly string[], env: Readonly<Record<string, string>> = {}, user = this.config.User): number | null {
     const [program, ...args] = this.commandLine(user, env, command);
     return spawnSync(program, args, { stdio: 'ignore' }).status;

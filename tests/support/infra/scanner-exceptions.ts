@@ -1,8 +1,8 @@
-/** Where a scanner's rule does not hold, on purpose, and why. One that no longer applies fails the test. */
+/** Deliberate exceptions from scanner rules, with reasons. An exception that no longer applies fails the test. */
 export interface ScannerException {
   /** First id of the rule. */
   readonly rule: string;
-  /** Beginning of the resource's `stack/path`. */
+  /** Prefix of the `stack/path` of the resource. */
   readonly at: string;
   readonly environments: readonly string[];
   readonly reason: string;
@@ -16,7 +16,7 @@ export const SCANNER_EXCEPTIONS: readonly ScannerException[] = [
     rule: 'CKV_AWS_150',
     at: 'service/balancer',
     environments: UNPROTECTED,
-    reason: 'Only prod is protected from deletion: the others come and go.',
+    reason: 'Only prod is protected from deletion; the other environments are created and destroyed.',
   },
   {
     rule: 'CKV2_AWS_20',
@@ -28,7 +28,7 @@ export const SCANNER_EXCEPTIONS: readonly ScannerException[] = [
     rule: 'CKV_AWS_2',
     at: 'service/balancer/plain',
     environments: ['dev'],
-    reason: 'As above.',
+    reason: 'As for the previous exception.',
   },
   {
     rule: 'AWS-0053',
@@ -47,7 +47,7 @@ export const SCANNER_EXCEPTIONS: readonly ScannerException[] = [
     rule: 'CKV_AWS_378',
     at: 'observability/grafana',
     environments: ['staging', 'prod'],
-    reason: 'As above.',
+    reason: 'As for the previous exception.',
   },
   {
     rule: 'CKV2_AWS_50',
@@ -55,25 +55,25 @@ export const SCANNER_EXCEPTIONS: readonly ScannerException[] = [
     environments: ['dev'],
     reason: 'dev has one Redis; without it Holdfast works degraded.',
   },
-  { rule: 'AwsSolutions-AEC4', at: 'data/backplane', environments: ['dev'], reason: 'As above.' },
+  { rule: 'AwsSolutions-AEC4', at: 'data/backplane', environments: ['dev'], reason: 'As for the previous exception.' },
   {
     rule: 'AwsSolutions-AEC5',
     at: 'data/backplane',
     environments: ALL,
-    reason: 'Who gets through the security group finds another port too.',
+    reason: 'A client that passes the security group would find another port, too.',
   },
-  { rule: 'AwsSolutions-RDS11', at: 'data/history', environments: ALL, reason: 'As above.' },
+  { rule: 'AwsSolutions-RDS11', at: 'data/history', environments: ALL, reason: 'As for the previous exception.' },
   {
     rule: 'CKV_AWS_157',
     at: 'data/history',
     environments: ['dev'],
-    reason: 'dev may lose its database with its zone.',
+    reason: 'In dev the loss of the database with its zone is acceptable.',
   },
   {
     rule: 'CKV_AWS_293',
     at: 'data/history',
     environments: UNPROTECTED,
-    reason: 'Only prod is protected from deletion: the others come and go.',
+    reason: 'Only prod is protected from deletion; the other environments are created and destroyed.',
   },
   {
     rule: 'CKV_AWS_24',
@@ -111,7 +111,7 @@ export const SCANNER_EXCEPTIONS: readonly ScannerException[] = [
     rule: 'CKV_AWS_338',
     at: '',
     environments: UNPROTECTED,
-    reason: 'What happened in dev and staging is of no use after weeks.',
+    reason: 'Logs of dev and staging are of no use after some weeks.',
   },
   {
     rule: 'CKV_AWS_338',
@@ -132,19 +132,20 @@ export const SCANNER_EXCEPTIONS: readonly ScannerException[] = [
     environments: ALL,
     reason: 'Load balancers write access logs to buckets with keys of S3 only; dashboards are no secret.',
   },
-  { rule: 'CKV2_AWS_62', at: '', environments: ALL, reason: 'Nobody would listen to them.' },
+  { rule: 'CKV2_AWS_62', at: '', environments: ALL, reason: 'Nothing would receive these events.' },
   {
     rule: 'CKV2_AWS_57',
     at: '',
     environments: ALL,
     reason:
-      'A new signing key ends every token that is out, so a person chooses the moment (secretsVersion). The database’s password rotates by itself and is no such resource.',
+      'A new signing key invalidates every token in use, so an operator chooses the moment (secretsVersion). RDS rotates the password of the database; it is not such a resource.',
   },
   {
     rule: 'CKV_AWS_1',
     at: 'network/key/policy',
     environments: ALL,
-    reason: 'The policy of the key itself: the account’s own IAM administers it, or nobody could.',
+    reason:
+      'The policy of the key itself: it lets the IAM of the account administer the key, which nothing else could.',
   },
   {
     rule: 'CKV_AWS_107',

@@ -1,16 +1,16 @@
 /**
- * What the scanners (Checkov, Trivy, cdk-nag's AwsSolutions) ask of resources like ours, by their ids, as checks on the
- * synthesised stacks. Trivy and AwsSolutions are named where they ask the same; the reason for an exception is in
+ * The rules of the scanners Checkov, Trivy and cdk-nag (AwsSolutions) for the resources of these stacks, as checks on the
+ * synthesised stacks. One rule carries the ids of all scanners that require the same. Exceptions and their reasons are in
  * scanner-exceptions.ts.
  */
 import { at, blocks, type Config, type Resource, type Synthesised } from './synthesised.ts';
 
 export interface ScannerRule {
-  /** `CKV_AWS_91`, and the others' names for it. */
+  /** `CKV_AWS_91`, and the ids of the same rule in other scanners. */
   readonly ids: string;
   readonly asks: string;
   readonly type: string;
-  /** Resources of the type that it is about; default: all. */
+  /** Selects resources of the type; default: all. */
   readonly about?: (resource: Resource) => boolean;
   readonly holds: (resource: Resource, all: Synthesised) => boolean;
 }
@@ -27,7 +27,7 @@ const isSet = (path: string) => {
 const atLeast = (path: string, least: number) => {
   return ({ config }: Resource) => Number(at(config, path)) >= least;
 };
-/** Whether another resource of this type refers to it. */
+/** Whether a resource of this type refers to the checked one. */
 const hasA = (type: string) => (resource: Resource, all: Synthesised) =>
   all.all(type).some(({ config }) => JSON.stringify(config).includes(resource.address));
 
@@ -389,7 +389,7 @@ const KEEPING: readonly ScannerRule[] = [
   },
   {
     ids: 'CKV_AWS_319',
-    asks: 'alarms that tell somebody',
+    asks: 'alarms that notify a topic',
     type: 'aws_cloudwatch_metric_alarm',
     holds: (alarm) => is('actions_enabled', true)(alarm) && isSet('alarm_actions')(alarm),
   },
@@ -504,7 +504,7 @@ const WITHOUT_RESOURCE = /^(ecr:GetAuthorizationToken|elasticloadbalancing:Descr
 const PERMISSIONS: readonly ScannerRule[] = [
   {
     ids: 'CKV_AWS_60 CKV_AWS_61',
-    asks: 'roles that named services take on, nobody else',
+    asks: 'roles that only named services may assume',
     type: document,
     holds: (one) =>
       statements(one)
@@ -533,7 +533,7 @@ const PERMISSIONS: readonly ScannerRule[] = [
   },
   {
     ids: 'CKV_AWS_283 CKV_AWS_358 CKV_AWS_33 CKV_AWS_169 CKV_AWS_385 CKV_AWS_70',
-    asks: 'nobody from anywhere',
+    asks: 'no principal "*"',
     type: document,
     holds: (one) =>
       statements(one).every((statement) =>

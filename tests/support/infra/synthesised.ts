@@ -1,4 +1,4 @@
-/** The stacks of an environment as Terraform gets them, as one list to look things up in. */
+/** The synthesised stacks of an environment, with their resources as one list for look-ups. */
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createApp } from '../../../infra/app.ts';
@@ -11,11 +11,11 @@ export type Config = Readonly<Record<string, unknown>>;
 export interface Resource {
   /** `network`, `data`, `service`, `observability` */
   readonly stack: string;
-  /** `aws_lb`; of data sources `data.aws_iam_policy_document`. */
+  /** `aws_lb`, or for a data source `data.aws_iam_policy_document`. */
   readonly type: string;
-  /** Where it is in the tree of constructs, below its stack: `balancer/plain`. */
+  /** Path in the construct tree below the stack: `balancer/plain`. */
   readonly path: string;
-  /** `aws_lb.balancer_balancer_12AB`, as references name it. */
+  /** Terraform address, as in references: `aws_lb.balancer_balancer_12AB`. */
   readonly address: string;
   readonly config: Config;
 }
@@ -53,7 +53,7 @@ export class Synthesised {
     return this.resources.filter((resource) => resource.type === type);
   }
 
-  /** The only one of its type, or the one with this path. @throws Error when there is none, or more than one */
+  /** The only resource of its type, or the one with this path. @throws Error when there is none, or more than one */
   one(type: string, path?: string): Resource {
     const found = this.all(type).filter((resource) => path === undefined || resource.path === path);
     if (found.length !== 1)
@@ -89,7 +89,7 @@ function pathIn(note: unknown): string {
   return path.split('/').slice(1).join('/');
 }
 
-/** A value by its path, through blocks whether Terraform has them as an object or as a list of one. */
+/** Looks up a value by its path. A block may be an object or a list with one object. */
 export function at(config: unknown, path: string): unknown {
   let value = config;
   for (const key of path.split('.')) {
@@ -99,7 +99,7 @@ export function at(config: unknown, path: string): unknown {
   return value;
 }
 
-/** A block that may be there several times. */
+/** All blocks at a path: none, one or several. */
 export function blocks(config: unknown, path: string): Config[] {
   const value = at(config, path);
   if (value === undefined) return [];

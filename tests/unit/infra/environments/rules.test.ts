@@ -1,4 +1,4 @@
-/** B2: environments that cannot work are refused at synth, each problem with its own message; the shipped ones can. */
+/** Environments that cannot work are refused at synth, each problem with its own message; the shipped ones can. */
 import { expect, test } from '@jest/globals';
 import { checkEnvironment, EnvironmentError, findEnvironment } from '../../../../infra/environments/rules.ts';
 import { drainSeconds } from '../../../../infra/environments/timing.ts';

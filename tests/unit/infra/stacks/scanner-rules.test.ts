@@ -1,4 +1,4 @@
-/** B4: what the scanners ask holds in every environment, or there is a written reason why not. */
+/** What the scanners ask holds in every environment, or there is a written reason why not. */
 import { describe, expect, test } from '@jest/globals';
 import { ENVIRONMENT_NAMES } from '../../../../infra/environments/types.ts';
 import { ENVIRONMENTS } from '../../../../infra/environments/values.ts';

@@ -1,4 +1,4 @@
-/** C4: what is planted is what is counted: losses, duplicates, reorderings, false content, false acknowledgements. */
+/** What is planted is what is counted: losses, duplicates, reorderings, false content, false acknowledgements. */
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { Auditor } from '../../../../server/audit/auditor.ts';

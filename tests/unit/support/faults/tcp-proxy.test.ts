@@ -1,4 +1,4 @@
-/** The fault harness does what its names say: otherwise the tests that use it would prove nothing. */
+/** The faults of the TCP proxy. Tests that inject them prove nothing unless each does what its name says. */
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
@@ -9,7 +9,7 @@ let server: Server;
 let proxy: TcpProxy;
 let sockets: Socket[];
 
-/** Echoes, in capitals. */
+/** A server that echoes what it receives, in capitals by default. */
 function startServer(change: (text: string) => string = (text) => text.toUpperCase()): Promise<Server> {
   const echo = createServer((socket) => {
     sockets.push(socket);
@@ -51,7 +51,7 @@ class Peer {
   }
 }
 
-test('without a fault everything passes, also the end of a connection', async () => {
+test('without a fault all bytes pass, and so does the end of a connection', async () => {
   const peer = new Peer();
   peer.socket.write('hello');
   await peer.expect('HELLO');
@@ -61,7 +61,7 @@ test('without a fault everything passes, also the end of a connection', async ()
   await eventually(() => expect(proxy.connections).toHaveLength(0));
 });
 
-test('cut resets those that match and leaves the others', async () => {
+test('cut resets the connections that match and no others', async () => {
   const [first, second] = [new Peer(), new Peer()];
   first.socket.write('i am first');
   second.socket.write('i am second');
@@ -78,7 +78,7 @@ test.each([
   ['up' as const, ''],
   ['down' as const, ''],
 ])(
-  'a blackhole (%s) swallows bytes, keeps the connection, and gives them back on return',
+  'a blackhole (%s) holds bytes back, keeps the connection open, and delivers the bytes on heal',
   async (direction, during) => {
     const peer = new Peer();
     peer.socket.write('a');
@@ -93,7 +93,7 @@ test.each([
   },
 );
 
-test('a delay holds each byte that long, in order', async () => {
+test('a delay applies in each direction and keeps the order of bytes', async () => {
   const peer = new Peer();
   proxy.delay(200);
   const begin = performance.now();
@@ -102,7 +102,7 @@ test('a delay holds each byte that long, in order', async () => {
   expect(performance.now() - begin).toBeGreaterThanOrEqual(395);
 });
 
-test('a limit lets through so many bytes per second, and slows the sender down', async () => {
+test('a limit lets through that many bytes per second', async () => {
   const peer = new Peer();
   peer.socket.write('a');
   await peer.expect('A');
@@ -111,11 +111,11 @@ test('a limit lets through so many bytes per second, and slows the sender down',
   peer.socket.write('x'.repeat(40_000));
   await eventually(() => expect(peer.got).toHaveLength(40_001));
   const seconds = (performance.now() - begin) / 1000;
-  // A second's worth may have been saved up.
+  // The bytes of one second may pass at once.
   expect(seconds).toBeGreaterThan(0.9);
 });
 
-test('refuse cuts and resets newcomers; heal lets them in; retarget sends them elsewhere', async () => {
+test('refuse resets open and new connections, heal admits them again, retarget leads them to another server', async () => {
   const before = new Peer();
   before.socket.write('a');
   await before.expect('A');

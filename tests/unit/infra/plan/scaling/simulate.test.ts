@@ -1,4 +1,4 @@
-/** B3: the shipped policies follow a day without flapping, take a lost zone and a launch, and cut nobody; and the model keeps its books. */
+/** The shipped policies follow a day without flapping, take a lost zone and a launch, and cut nobody; and the model keeps its books. */
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { ENVIRONMENT_NAMES, type Environment } from '../../../../../infra/environments/types.ts';
