@@ -10,7 +10,8 @@ import { Admission, answerRefusal, type Credential } from './admission.ts';
 import { Connection } from './connection.ts';
 import { type DrainProgress, drain } from './drain.ts';
 import { Heartbeat } from './heartbeat.ts';
-import { Session, type SessionContext } from './session.ts';
+import { Session } from './session.ts';
+import type { SessionContext } from './session-context.ts';
 
 export interface GatewayOptions {
   readonly session: SessionContext;
