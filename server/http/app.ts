@@ -15,6 +15,7 @@ import { traceIdOf } from '../telemetry/tracing.ts';
 import { addDemoPage } from './demo.ts';
 import { addHealthRoutes, type Readiness } from './health.ts';
 import { addMessageRoutes, type MessageRoutesOptions } from './messages.ts';
+import { convertQueryIntegers } from './query-integers.ts';
 import { addTicketRoute } from './tickets.ts';
 import { answerUnparsed } from './unparsed.ts';
 
@@ -56,8 +57,7 @@ export async function createHttpApp(options: HttpOptions): Promise<FastifyInstan
     // What is refused before there is a route: a path that cannot be decoded.
     frameworkErrors: (error, request, reply) => void answerError(error, request, reply, options.metrics),
   });
-  // Query strings are text; only there may "10" mean 10.
-  coerceQueries(app);
+  convertQueryIntegers(app);
   setErrorFormat(app, options.metrics);
   await app.register(cors, {
     origin: options.allowedOrigins.includes('*') ? '*' : [...options.allowedOrigins],
@@ -74,17 +74,6 @@ export async function createHttpApp(options: HttpOptions): Promise<FastifyInstan
   app.server.on('drop', () => options.metrics.add('holdfast.connections.dropped', 1));
   await app.ready();
   return app;
-}
-
-function coerceQueries(app: FastifyInstance): void {
-  app.addHook('preValidation', (request, _reply, done) => {
-    const query = request.query as Record<string, unknown>;
-    for (const name of ['after', 'before', 'limit']) {
-      const value = query[name];
-      if (typeof value === 'string' && /^\d{1,16}$/.test(value)) query[name] = Number(value);
-    }
-    done();
-  });
 }
 
 function setErrorFormat(app: FastifyInstance, metrics: Metrics): void {

@@ -4,7 +4,7 @@ import type { FromSchema } from 'json-schema-to-ts';
 import { type Authenticator, requirePublish, requireSubscribe } from '../auth/authenticator.ts';
 import { AppError } from '../errors.ts';
 import type { HistoryReader, Page } from '../history/types.ts';
-import { encodeMessage } from '../protocol/codec.ts';
+import { encodeHistoryMessage } from '../protocol/codec.ts';
 import { historyQuery, postMessageBody } from '../protocol/schemas.ts';
 import type { Publisher } from '../publish/publisher.ts';
 import { bearerToken } from './auth.ts';
@@ -86,11 +86,7 @@ function hasMore(page: Page, forward: boolean): boolean {
 }
 
 function encodeHistory(channel: string, page: Page, more: boolean): string {
-  const messages = page.messages.map((message) => {
-    const json = encodeMessage(channel, message);
-    // The same text as the push, without its `type`.
-    return `{${json.slice(json.indexOf('"channel"'))}`;
-  });
   const head = JSON.stringify({ ok: true, channel, epoch: page.epoch, top: page.top, has_more: more });
+  const messages = page.messages.map((message) => encodeHistoryMessage(channel, message));
   return `${head.slice(0, -1)},"messages":[${messages.join(',')}]}`;
 }

@@ -1,7 +1,7 @@
 /** The codec: never throws, says what is wrong, and writes JSON that reads back as it was. */
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { encodeMessage, parseCommand } from '../../../../server/protocol/codec.ts';
+import { encodeHistoryMessage, encodeMessage, parseCommand } from '../../../../server/protocol/codec.ts';
 import type { Message } from '../../../../server/protocol/messages.ts';
 
 const VALID: Record<string, object> = {
@@ -61,11 +61,13 @@ test('a message reads back as it was, whatever sender and data', () => {
       fc.integer({ min: 1 }),
       fc.date({ noInvalidDate: true, min: new Date(0), max: new Date(4e12) }),
       (sender, data, offset, date) => {
-        const text = encodeMessage('room:42', { offset, id: 'id', sender, data, createdAt: date.getTime() });
+        const stored = { offset, id: 'id', sender, data, createdAt: date.getTime() };
+        const text = encodeMessage('room:42', stored);
         expect(text).not.toContain('\n');
-        const message = JSON.parse(text) as Message;
+        const { type, ...message } = JSON.parse(text) as Message;
+        expect(type).toBe('message');
+        expect(JSON.parse(encodeHistoryMessage('room:42', stored))).toEqual(message);
         expect(message).toEqual({
-          type: 'message',
           channel: 'room:42',
           offset,
           id: 'id',
