@@ -18,6 +18,7 @@ import { addMessageRoutes, type MessageRoutesOptions } from './messages.ts';
 import { convertQueryIntegers } from './query-integers.ts';
 import { addTicketRoute } from './tickets.ts';
 import { answerUnparsed } from './unparsed.ts';
+import { describeValidation } from './validation-errors.ts';
 
 export interface HttpOptions extends MessageRoutesOptions {
   readonly nodeId: string;
@@ -52,6 +53,7 @@ export async function createHttpApp(options: HttpOptions): Promise<FastifyInstan
     // `__proto__` in data is data: it is stored as text and never merged into anything.
     onProtoPoisoning: 'ignore',
     onConstructorPoisoning: 'ignore',
+    schemaErrorFormatter: (errors, part) => new Error(describeValidation(errors, part)),
     ajv: { customOptions: { removeAdditional: false, coerceTypes: false, allErrors: false } },
     forceCloseConnections: true,
     // What is refused before there is a route: a path that cannot be decoded.

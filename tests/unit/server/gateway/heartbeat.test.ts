@@ -1,8 +1,8 @@
 /** One wheel for all connections: the silent are found in time, the lively are left alone, pings are spread. */
 import { afterEach, beforeEach, expect, jest, test } from '@jest/globals';
-import { type Beating, Heartbeat } from '../../../../server/gateway/heartbeat.ts';
+import { Heartbeat, type HeartbeatTarget } from '../../../../server/gateway/heartbeat.ts';
 
-class Peer implements Beating {
+class Peer implements HeartbeatTarget {
   alive = true;
   pingedAt: number[] = [];
   expiredAt = 0;
