@@ -1,8 +1,8 @@
-/** Paced accepts: a herd is let in at the rate, and is spread over the time that this takes. */
+/** The accept rate: many clients at once are admitted at the rate, with staggered delays. */
 import { expect, test } from '@jest/globals';
 import { AcceptPace } from '../../../../server/gateway/accept-pace.ts';
 
-test('a burst of one second is let in, the rest get a slot each, one after the other', () => {
+test('a burst of one second is admitted, the others get one slot each', () => {
   const pace = new AcceptPace(100, 0);
   const answers = Array.from({ length: 400 }, () => pace.take(0));
   expect(answers.slice(0, 100)).toEqual(Array.from({ length: 100 }, () => 0));
@@ -10,7 +10,7 @@ test('a burst of one second is let in, the rest get a slot each, one after the o
   expect(answers.at(-1)).toBe(3_000);
 });
 
-test('a herd that comes when it is told is in after as many seconds as the rate needs', () => {
+test('clients that return after their delay are all admitted in the time that the rate needs', () => {
   const pace = new AcceptPace(100, 0);
   let due = Array.from({ length: 1_000 }, () => 0);
   let last = 0;
@@ -28,7 +28,7 @@ test('a herd that comes when it is told is in after as many seconds as the rate 
   expect(last).toBeLessThan(12_000);
 });
 
-test('nobody is sent away for longer than half a minute', () => {
+test('no delay is longer than 30 s', () => {
   const pace = new AcceptPace(1, 0);
   const answers = Array.from({ length: 100 }, () => pace.take(0));
   expect(Math.max(...answers)).toBe(30_000);

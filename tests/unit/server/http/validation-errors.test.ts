@@ -1,4 +1,4 @@
-/** A refused request tells the developer which field is wrong. */
+/** The error of an invalid request names the wrong field. */
 import { expect, test } from '@jest/globals';
 import Fastify from 'fastify';
 import { describeValidation } from '../../../../server/http/validation-errors.ts';

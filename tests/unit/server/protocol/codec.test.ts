@@ -1,4 +1,4 @@
-/** The codec: never throws, says what is wrong, and writes JSON that reads back as it was. */
+/** The codec never throws, names what is wrong, and writes JSON that parses to the same values. */
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { encodeHistoryMessage, encodeMessage, parseCommand } from '../../../../server/protocol/codec.ts';
@@ -18,7 +18,7 @@ const VALID: Record<string, object> = {
 
 describe('parseCommand', () => {
   for (const [type, command] of Object.entries(VALID)) {
-    test(`${type} is a command; with an unknown field it is not`, () => {
+    test(`${type} is accepted, and refused with an unknown field`, () => {
       expect(parseCommand(JSON.stringify(command))).toEqual({ ok: true, command });
       const parsed = parseCommand(JSON.stringify({ ...command, id: 'the-id', surprise: 1 }));
       expect(parsed).toMatchObject({ ok: false, id: 'the-id', message: expect.stringContaining(type) });
@@ -44,7 +44,7 @@ describe('parseCommand', () => {
     expect(parseCommand(JSON.stringify(value))).toMatchObject({ ok: false, message: expect.stringMatching(message) });
   });
 
-  test('whatever the text, there is a result and no exception', () => {
+  test('every random text gives a result and no exception', () => {
     fc.assert(
       fc.property(fc.oneof(fc.string(), fc.json()), (text) => {
         expect(typeof parseCommand(text).ok).toBe('boolean');
@@ -53,7 +53,7 @@ describe('parseCommand', () => {
   });
 });
 
-test('a message reads back as it was, whatever sender and data', () => {
+test('a message parses to the same values with any sender and data', () => {
   fc.assert(
     fc.property(
       fc.string({ unit: 'binary' }),
