@@ -1,6 +1,6 @@
 /**
- * The one error type of the server: a code of the closed list, a message for the caller, and what follows from the code.
- * Never carries internals: what must not reach a client goes into `cause`, which is logged and not sent.
+ * The one error type of the server: a code of the closed list and a message for the caller. Clients get both, so neither
+ * may contain internals. What only the operator may see goes into `cause`, which is logged and never sent.
  */
 import { ERROR_CODES, type ErrorCode } from './protocol/codes.ts';
 
@@ -10,7 +10,7 @@ export interface AppErrorOptions {
   cause?: unknown;
 }
 
-/** An error with a code that clients know. `message` is shown to the caller: say what was wrong, where, what to do. */
+/** An error for the caller. `message` says what was wrong, where, and what to do. */
 export class AppError extends Error {
   readonly code: ErrorCode;
   readonly retryAfterMs: number | undefined;
@@ -22,7 +22,7 @@ export class AppError extends Error {
     this.retryAfterMs = options.retryAfterMs;
   }
 
-  /** The same request may succeed later. */
+  /** Whether the same request may succeed later. */
   get temporary(): boolean {
     return ERROR_CODES[this.code].temporary;
   }
@@ -32,7 +32,7 @@ export class AppError extends Error {
   }
 }
 
-/** The error as the wire carries it, in HTTP bodies and in `error` pushes alike. */
+/** The fields of the error that clients get, in HTTP bodies and in `error` pushes. */
 export function errorBody(error: AppError): { code: ErrorCode; message: string; retry_after_ms?: number } {
   return {
     code: error.code,
@@ -41,8 +41,10 @@ export function errorBody(error: AppError): { code: ErrorCode; message: string; 
   };
 }
 
-/** Anything thrown as an `AppError`: unknown errors become `internal`, without their text, with themselves as cause. */
+/** Converts anything thrown to an `AppError`. An unknown error becomes `internal`: its text stays in `cause`. */
 export function toAppError(thrown: unknown): AppError {
   if (thrown instanceof AppError) return thrown;
-  return new AppError('internal', 'The server failed to handle this request; try again.', { cause: thrown });
+  return new AppError('internal', 'An unexpected error of the server, which has logged it; try again with backoff.', {
+    cause: thrown,
+  });
 }

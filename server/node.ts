@@ -17,7 +17,7 @@ import { createOnceStore, createPresenceStore } from './backplane/redis-stores.t
 import type { Backplane, OnceStore, PresenceStore } from './backplane/types.ts';
 import type { Config } from './config.ts';
 import { Gateway } from './gateway/gateway.ts';
-import type { SessionContext } from './gateway/session.ts';
+import type { SessionContext } from './gateway/session-context.ts';
 import { loadCertificates } from './history/certificates.ts';
 import { PgHistory } from './history/history.ts';
 import type { PostgresLogin } from './history/pool.ts';

@@ -1,4 +1,7 @@
-/** The ways in: ticket, token in the first message, token in the query, bearer token of HTTP. Counts every attempt. */
+/**
+ * Authenticates a credential: a ticket, or a token from the first message, the query or an HTTP header. Counts every
+ * attempt. Never decides which method a connection may use (`gateway.ts`).
+ */
 import { AppError } from '../errors.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import { compilePermissions, type Permissions } from './permissions.ts';
@@ -7,18 +10,18 @@ import type { Identity, VerifyToken } from './tokens.ts';
 
 export type AuthMethod = 'ticket' | 'message' | 'query' | 'http';
 
-/** An authenticated user, and what the token lets it do. */
+/** An authenticated user and the permissions of its token. */
 export interface Principal {
   readonly user: string;
   readonly permissions: Permissions;
-  /** When the session ends, milliseconds since 1970. */
+  /** When the token expires and the session ends, milliseconds since 1970. */
   readonly expiresAt: number;
 }
 
 export interface Authenticator {
   /** @throws AppError `unauthenticated` or `unavailable` */
   authenticate(method: AuthMethod, credential: string): Promise<Principal>;
-  /** A ticket for the bearer of a valid token. @throws AppError as `authenticate` */
+  /** Issues a ticket for the user of a valid token. @throws AppError as `authenticate` */
   issueTicket(token: string): Promise<{ ticket: string; expiresInMs: number }>;
 }
 
@@ -61,11 +64,17 @@ function resultOf(error: unknown): 'replayed' | 'rejected' | 'unavailable' {
 /** @throws AppError `forbidden` */
 export function requirePublish(principal: Principal, channel: string): void {
   if (!principal.permissions.mayPublish(channel))
-    throw new AppError('forbidden', `The token does not permit publishing to ${channel}.`);
+    throw new AppError(
+      'forbidden',
+      `The token does not permit publishing to ${channel}; no pattern of its channels.publish matches.`,
+    );
 }
 
 /** @throws AppError `forbidden` */
 export function requireSubscribe(principal: Principal, channel: string): void {
   if (!principal.permissions.maySubscribe(channel))
-    throw new AppError('forbidden', `The token does not permit subscribing to ${channel}.`);
+    throw new AppError(
+      'forbidden',
+      `The token does not permit subscribing to ${channel}; no pattern of its channels.subscribe matches.`,
+    );
 }

@@ -1,8 +1,8 @@
-/** Which channels a token permits: patterns in its claims, compiled once per session. Pure. */
+/** Which channels a token permits: the patterns of its `channels` claim. Pure. */
 
 /**
- * `*` stands for any run of characters, `{user}` for the token's own subject: `["room:*", "inbox:{user}"]`.
- * Absent means: nothing. A token says what it permits.
+ * Patterns such as `["room:*", "inbox:{user}"]`: `*` stands for any characters, also none; `{user}` for the `sub` of the
+ * token. An absent list permits nothing.
  */
 export interface ChannelClaims {
   readonly subscribe?: readonly string[];
@@ -14,6 +14,7 @@ export interface Permissions {
   mayPublish(channel: string): boolean;
 }
 
+/** Most patterns per list: each check of a channel tries them in turn. */
 export const PATTERNS_MAX = 100;
 
 export function compilePermissions(claims: ChannelClaims, user: string): Permissions {
@@ -21,12 +22,13 @@ export function compilePermissions(claims: ChannelClaims, user: string): Permiss
 }
 
 function compile(patterns: readonly string[], user: string): (channel: string) => boolean {
-  // Split first: a star in a user's name is no wildcard. By a function: in a text, `$'` and the like would have a meaning.
+  // Splitting at `*` comes first, so that a star in the user's name is not a wildcard. The replacement is a function,
+  // because replaceAll would interpret `$'` and the like in a string.
   const parts = patterns.map((pattern) => pattern.split('*').map((piece) => piece.replaceAll('{user}', () => user)));
   return (channel) => parts.some((pieces) => matches(pieces, channel));
 }
 
-/** Pieces between the stars must occur in order, the first at the begin and the last at the end. No regular expression: no backtracking. */
+/** Whether the pieces between the stars occur in order, the first at the start and the last at the end. Without backtracking. */
 function matches(pieces: readonly string[], channel: string): boolean {
   const [first = '', ...rest] = pieces;
   if (rest.length === 0) return channel === first;

@@ -1,6 +1,6 @@
 /**
- * Tickets: signed, single-use, ten seconds. They stand in the URL of a WebSocket in place of a token, so that no
- * long-lived credential gets into an access log.
+ * Tickets: signed credentials that open one WebSocket within ten seconds. A ticket stands in the URL in place of a token,
+ * so that access logs contain no long-lived credential. Without Redis the single use is checked on this node only.
  */
 import { createHmac, randomUUID } from 'node:crypto';
 import { jwtVerify, SignJWT } from 'jose';
@@ -10,24 +10,24 @@ import { type Identity, toIdentity } from './tokens.ts';
 
 export const TICKET_TTL_MS = 10_000;
 
-/** How a ticket was accepted. `unchecked`: the store was away, so only this node could look for a replay. */
+/** How a ticket was accepted. `unchecked`: Redis could not be reached, so another node may accept the ticket again. */
 export type TicketUse = 'ok' | 'unchecked';
 
 export interface TicketsOptions {
-  /** Signs tickets; the same on all nodes. */
+  /** Key that signs tickets; the same on all nodes. */
   readonly secret: string;
-  /** Undefined: there is no store (no Redis configured). */
+  /** Records used tickets for all nodes; undefined when no Redis is configured. */
   readonly once: OnceStore | undefined;
 }
 
-/** A used ticket's error is told apart, because a rate of replays means something else than a rate of expired ones. */
+/** A ticket was used before. A type of its own, because the metric counts replays apart from expired tickets. */
 export class ReplayedTicketError extends AppError {
   constructor() {
-    super('unauthenticated', 'The ticket was used before; fetch a new one.');
+    super('unauthenticated', 'The ticket was used before; each connection needs a new one from POST /auth/ticket.');
   }
 }
 
-/** The ticket key when none is configured: derived, so that a ticket can never pass for a token or the reverse. */
+/** The ticket key when none is configured. It differs from the token key, so that a ticket is never valid as a token, or a token as a ticket. */
 export function deriveTicketSecret(jwtSecret: string): string {
   return createHmac('sha256', jwtSecret).update('holdfast ticket').digest('base64');
 }
@@ -35,7 +35,7 @@ export function deriveTicketSecret(jwtSecret: string): string {
 export class Tickets {
   private readonly key: Uint8Array;
   private readonly once: OnceStore | undefined;
-  /** Ids used on this node, with their end: the single-use check that is left when the store is away. Bounded by rate x 10 s. */
+  /** Ids used on this node, with their expiry: the single-use check that works without Redis. At most the tickets of 10 s. */
   private readonly used = new Map<string, number>();
 
   constructor(options: TicketsOptions) {
@@ -43,7 +43,7 @@ export class Tickets {
     this.once = options.once;
   }
 
-  /** A ticket for the identity of a verified token. */
+  /** Issues a ticket for the identity of a verified token. */
   issue(identity: Identity): Promise<string> {
     return new SignJWT({ channels: { ...identity.channels }, session_exp: identity.expiresAt })
       .setProtectedHeader({ alg: 'HS256', typ: 'ticket' })
@@ -53,14 +53,14 @@ export class Tickets {
       .sign(this.key);
   }
 
-  /** Uses a ticket up. @throws AppError `unauthenticated`; ReplayedTicketError when it was used before */
+  /** Accepts a ticket once. @throws AppError `unauthenticated`; ReplayedTicketError when it was used before */
   async redeem(ticket: string): Promise<{ identity: Identity; use: TicketUse }> {
     const { id, identity } = await this.verify(ticket);
-    this.forgetEnded();
+    this.forgetExpired();
     if (this.used.has(id)) throw new ReplayedTicketError();
     this.used.set(id, Date.now() + TICKET_TTL_MS);
     if (!this.once) return { identity, use: 'ok' };
-    // Kept a little longer than the ticket lives, for the clocks of the nodes.
+    // Kept longer than the ticket lives, because the clocks of nodes differ.
     const first = await this.once.claim(id, TICKET_TTL_MS * 2).catch(() => undefined);
     if (first === false) throw new ReplayedTicketError();
     return { identity, use: first === undefined ? 'unchecked' : 'ok' };
@@ -73,13 +73,16 @@ export class Tickets {
       const identity = toIdentity(payload);
       return { id: String(payload.jti), identity: { ...identity, expiresAt: Number(payload.session_exp) } };
     } catch {
-      throw new AppError('unauthenticated', 'The ticket is not valid or older than ten seconds; fetch a new one.');
+      throw new AppError(
+        'unauthenticated',
+        'The ticket is not valid, or older than ten seconds; get a new one from POST /auth/ticket.',
+      );
     }
   }
 
-  private forgetEnded(): void {
+  private forgetExpired(): void {
     const now = Date.now();
-    // In order of insertion, so the ended ones come first.
+    // A Map keeps the order of insertion, so the expired ids come first.
     for (const [id, end] of this.used) {
       if (end > now) return;
       this.used.delete(id);

@@ -1,12 +1,12 @@
-/** Remembers verified tokens for a moment: a backend that posts a thousand messages a second sends the same token each time. */
+/** Caches verified tokens, because a backend sends the same token with every HTTP request. Never caches a refusal. */
 import type { Identity, VerifyToken } from './tokens.ts';
 
-/** Tokens remembered; the oldest go first. At some 1 KB each, 5 MB at most. */
+/** Most cached tokens; the oldest are removed first. At about 1 KB per token, 5 MB at most. */
 const TOKENS_MAX = 5_000;
-/** After this long a token is verified again, so that a key taken out of the JWKS stops working soon. Milliseconds. */
-const REMEMBER_MS = 30_000;
+/** Time in the cache, milliseconds. Short, so that a key that was removed from the JWKS soon stops working. */
+const CACHE_MS = 30_000;
 
-/** The same verifier, asked once per token and half minute. Failures are not remembered. */
+/** The same verifier behind the cache. */
 export function cacheVerified(verify: VerifyToken): VerifyToken {
   const known = new Map<string, { readonly identity: Identity; readonly until: number }>();
   return async (token) => {
@@ -15,7 +15,7 @@ export function cacheVerified(verify: VerifyToken): VerifyToken {
     if (entry && entry.until > now) return entry.identity;
     const identity = await verify(token);
     known.delete(token);
-    known.set(token, { identity, until: Math.min(now + REMEMBER_MS, identity.expiresAt) });
+    known.set(token, { identity, until: Math.min(now + CACHE_MS, identity.expiresAt) });
     if (known.size > TOKENS_MAX) known.delete(known.keys().next().value as string);
     return identity;
   };

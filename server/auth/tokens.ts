@@ -1,21 +1,21 @@
-/** Checks JWTs: signature, issuer, audience, expiry, and the claims that Holdfast reads. Knows nothing of transports. */
+/** Verifies JWTs: signature, issuer, audience, expiry, and the claims that Holdfast uses. Never knows how a token arrived. */
 import { createRemoteJWKSet, errors, type JWTPayload, type JWTVerifyOptions, jwtVerify } from 'jose';
 import { AppError } from '../errors.ts';
 import { type ChannelClaims, PATTERNS_MAX } from './permissions.ts';
 
-/** Who a request comes from, and what the token permits. */
+/** The user of a token and the channels that the token permits. */
 export interface Identity {
   readonly user: string;
   readonly channels: ChannelClaims;
-  /** When the token ends, milliseconds since 1970. */
+  /** When the token expires, milliseconds since 1970. */
   readonly expiresAt: number;
 }
 
 export interface TokenOptions {
-  /** HS256 key; empty when `jwksUrl` is given. */
+  /** HS256 key; ignored when `jwksUrl` is set. */
   readonly secret: string;
   readonly jwksUrl: string;
-  /** Required `iss` and `aud`; empty: not checked. */
+  /** Required `iss`; empty: not checked. `audience` likewise for `aud`. */
   readonly issuer: string;
   readonly audience: string;
 }
@@ -24,10 +24,10 @@ export type VerifyToken = (token: string) => Promise<Identity>;
 
 /** Longest user name (`sub`), in characters. */
 const USER_MAX = 128;
-/** Clocks of issuer and node may differ by this much, seconds. */
+/** How much the clocks of issuer and node may differ, seconds. */
 const CLOCK_TOLERANCE = 5;
 
-/** The returned function throws AppError `unauthenticated` with the reason, or `unavailable` when the JWKS cannot be had. */
+/** The returned function throws AppError `unauthenticated` with the reason, or `unavailable` when the JWKS cannot be fetched. */
 export function createTokenVerifier(options: TokenOptions): VerifyToken {
   const checks: JWTVerifyOptions = {
     requiredClaims: ['sub', 'exp'],
@@ -52,12 +52,12 @@ function verifierOfSecret(secret: string, checks: JWTVerifyOptions) {
 
 function verifierOfJwks(url: string, checks: JWTVerifyOptions) {
   const keys = createRemoteJWKSet(new URL(url), { timeoutDuration: 3_000, cooldownDuration: 30_000 });
-  // Public keys only: with HS256 in this list, a public key could be used as a shared secret.
+  // Asymmetric algorithms only: with HS256 in this list, an attacker could sign with the public key as the secret.
   const algorithms = ['RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512', 'ES256', 'ES384', 'ES512', 'EdDSA'];
   return (token: string) => jwtVerify(token, keys, { ...checks, algorithms });
 }
 
-/** Reads the claims of a verified token or ticket. @throws AppError `unauthenticated` when one has the wrong shape */
+/** Reads the claims of a verified token or ticket. @throws AppError `unauthenticated` when a claim has the wrong form */
 export function toIdentity(payload: JWTPayload): Identity {
   const { sub, exp, channels } = payload;
   if (typeof sub !== 'string' || sub === '' || sub.length > USER_MAX || hasControlCharacters(sub)) {
@@ -97,7 +97,7 @@ function isPatterns(value: unknown): boolean {
   );
 }
 
-/** The keys could not be had. jose says "generic" for an answer other than 200 or JSON; what is wrong with a token has a code. */
+/** Whether fetching the keys failed, not the token. jose reports an answer that is not 200 or not JSON as ERR_JOSE_GENERIC. */
 function isKeyFault(error: unknown): boolean {
   if (!(error instanceof errors.JOSEError)) return true;
   return ['ERR_JWKS_TIMEOUT', 'ERR_JWKS_INVALID', 'ERR_JOSE_GENERIC'].includes(error.code);
@@ -105,13 +105,17 @@ function isKeyFault(error: unknown): boolean {
 
 function tokenError(error: unknown): AppError {
   if (error instanceof AppError) return error;
-  if (error instanceof errors.JWTExpired) return new AppError('unauthenticated', 'The token has expired.');
+  if (error instanceof errors.JWTExpired)
+    return new AppError('unauthenticated', 'The token has expired; get a new one from its issuer.');
   if (error instanceof errors.JWTClaimValidationFailed) {
-    return new AppError('unauthenticated', `The token's "${error.claim}" claim is missing or wrong.`);
+    return new AppError(
+      'unauthenticated',
+      `The token's "${error.claim}" claim is missing, or not what this server accepts.`,
+    );
   }
   if (isKeyFault(error)) {
-    const text = 'The keys of the token issuer cannot be fetched now; retry.';
+    const text = 'The keys of the token issuer (AUTH_JWKS_URL) cannot be fetched now; retry with the same token.';
     return new AppError('unavailable', text, { retryAfterMs: 2_000, cause: error });
   }
-  return new AppError('unauthenticated', 'The token is not valid: its form, its signature or its key.');
+  return new AppError('unauthenticated', 'The token is not valid: it is not a JWT, or its signature or key is wrong.');
 }

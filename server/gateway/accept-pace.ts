@@ -1,28 +1,28 @@
 /**
- * Pace of new connections. Whoever comes too early is told when to come again: each a slot of its own, one after the
- * other, because a herd that is told the same time comes back as the same herd.
+ * Limits the rate of new connections. Rejected clients get staggered Retry-After values, so that they do not return
+ * together. Pure: the caller passes the time.
  */
 import { TokenBucket } from '../limits/token-bucket.ts';
 
-/** Longest time that anybody is sent away for, milliseconds: longer than this a client had better try another node. */
-const AWAY_MAX_MS = 30_000;
+/** The longest delay, milliseconds: a client that would wait longer should try another node. */
+const DELAY_MAX_MS = 30_000;
 
 export class AcceptPace {
   private readonly bucket: TokenBucket;
   private readonly slotMs: number;
-  /** Slots up to this time are promised to those who were sent away. */
-  private promisedUntil = 0;
+  /** Time of the last slot that was given to a rejected client, milliseconds. */
+  private lastSlot = 0;
 
-  /** @param perSecond connections; a second's worth may come at once: enough for a burst, not for a herd */
+  /** @param perSecond connections per second; a burst may have as many at once */
   constructor(perSecond: number, now: number) {
     this.bucket = new TokenBucket(perSecond, perSecond, now);
     this.slotMs = 1_000 / perSecond;
   }
 
-  /** 0: come in. Else: come again after so many milliseconds. */
-  ask(now: number): number {
+  /** Returns 0 to admit the connection, otherwise the delay in milliseconds until its slot. */
+  take(now: number): number {
     if (this.bucket.take(now) === 0) return 0;
-    this.promisedUntil = Math.min(Math.max(this.promisedUntil, now) + this.slotMs, now + AWAY_MAX_MS);
-    return this.promisedUntil - now;
+    this.lastSlot = Math.min(Math.max(this.lastSlot, now) + this.slotMs, now + DELAY_MAX_MS);
+    return this.lastSlot - now;
   }
 }

@@ -1,22 +1,27 @@
-/** The door: which upgrade requests become connections. Answers the others in HTTP, where they can still be read. */
+/**
+ * Admission: decides which upgrade requests become connections, and answers the others with an HTTP error, which is
+ * possible only before the upgrade. Never checks a ticket or token (`gateway.ts` does).
+ */
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { AppError, errorBody } from '../errors.ts';
+import type { ErrorCode } from '../protocol/codes.ts';
 import { SUBPROTOCOL } from '../protocol/messages.ts';
 import { AcceptPace } from './accept-pace.ts';
 
 export interface AdmissionOptions {
-  /** Origins allowed besides the service's own host; `*` allows all. */
+  /** Origins that may connect besides the host of the service itself; `*` allows all. */
   readonly allowedOrigins: readonly string[];
   readonly maxConnections: number;
   /** New connections per second. */
   readonly acceptRate: number;
 }
 
-/** Why an upgrade was refused, as the metric names it. */
+/** Why an upgrade was refused: the `result` label of `holdfast.handshakes`. */
 export type Refusal = 'bad_request' | 'origin_rejected' | 'full' | 'paced' | 'draining';
 
 export interface AdmissionState {
+  /** Open connections, with those that are being authenticated. */
   readonly connections: number;
   readonly draining: boolean;
 }
@@ -25,10 +30,10 @@ export type AdmissionDecision =
   | { readonly allowed: true; readonly credential: Credential }
   | { readonly allowed: false; readonly refusal: Refusal; readonly error: AppError };
 
-/** What the request brought: a ticket or token in the query, or nothing yet. */
+/** The ticket or token in the query of the request; with `none` the client must send `auth` after the upgrade. */
 export type Credential = { readonly method: 'ticket' | 'query'; readonly value: string } | { readonly method: 'none' };
 
-/** Retry-After while full or draining: long enough for a scale-out or a deregistration to show. */
+/** Retry-After of a node that is full or draining, milliseconds: long enough for the load balancer to stop choosing it. */
 export const RETRY_FULL_MS = 5_000;
 
 export class Admission {
@@ -41,44 +46,52 @@ export class Admission {
   }
 
   decide(request: IncomingMessage, state: AdmissionState): AdmissionDecision {
-    if (request.headers.upgrade?.toLowerCase() !== 'websocket') {
-      const text = 'The only upgrade here is to websocket; send this request without Upgrade.';
-      return refuse('bad_request', new AppError('bad_request', text));
-    }
-    const url = urlOf(request);
-    if (url?.pathname !== '/ws')
-      return refuse('bad_request', new AppError('not_found', 'WebSockets are served at /ws.'));
-    if (!offersSubprotocol(request)) {
+    const { upgrade } = request.headers;
+    if (upgrade?.toLowerCase() !== 'websocket')
       return refuse(
         'bad_request',
-        new AppError('bad_request', `The only WebSocket sub-protocol here is ${SUBPROTOCOL}.`),
+        'bad_request',
+        'The server upgrades to websocket only; send this request without Upgrade.',
       );
+    const url = urlOf(request);
+    if (url?.pathname !== '/ws')
+      return refuse('bad_request', 'not_found', 'This path has no WebSocket; connect to /ws.');
+    if (!offersSubprotocol(request)) {
+      const text = `The server does not speak the offered sub-protocols; offer ${SUBPROTOCOL}, or none.`;
+      return refuse('bad_request', 'bad_request', text);
     }
     if (!isOriginAllowed(request, this.options.allowedOrigins)) {
-      return refuse('origin_rejected', new AppError('forbidden', 'This origin may not connect (ALLOWED_ORIGINS).'));
+      const text = 'This Origin may not connect; the operator can add it to ALLOWED_ORIGINS.';
+      return refuse('origin_rejected', 'forbidden', text);
     }
-    return this.admit(state) ?? { allowed: true, credential: credentialOf(url.searchParams) };
+    return this.refuseForLoad(state) ?? { allowed: true, credential: credentialOf(url.searchParams) };
   }
 
-  private admit({ connections, draining }: AdmissionState): AdmissionDecision | undefined {
-    const later = { retryAfterMs: RETRY_FULL_MS };
-    if (draining) return refuse('draining', new AppError('draining', 'This node is leaving service.', later));
-    if (connections >= this.options.maxConnections)
-      return refuse('full', new AppError('overloaded', 'This node is full.', later));
-    const waitMs = this.pace.ask(performance.now());
+  private refuseForLoad({ connections, draining }: AdmissionState): AdmissionDecision | undefined {
+    if (draining)
+      return refuse(
+        'draining',
+        'draining',
+        'This node is leaving service; connect again to reach another.',
+        RETRY_FULL_MS,
+      );
+    if (connections >= this.options.maxConnections) {
+      const text = 'This node has MAX_CONNECTIONS connections; connect again after the Retry-After time.';
+      return refuse('full', 'overloaded', text, RETRY_FULL_MS);
+    }
+    const waitMs = this.pace.take(performance.now());
     if (waitMs === 0) return undefined;
-    return refuse(
-      'paced',
-      new AppError('overloaded', 'Too many connections at once; retry.', { retryAfterMs: Math.ceil(waitMs) }),
-    );
+    const text = 'This node accepts ACCEPT_RATE connections per second; connect again after the Retry-After time.';
+    return refuse('paced', 'overloaded', text, Math.ceil(waitMs));
   }
 }
 
-function refuse(refusal: Refusal, error: AppError): AdmissionDecision {
+function refuse(refusal: Refusal, code: ErrorCode, message: string, retryAfterMs?: number): AdmissionDecision {
+  const error = new AppError(code, message, retryAfterMs === undefined ? {} : { retryAfterMs });
   return { allowed: false, refusal, error };
 }
 
-/** Undefined: what the client asked for is no URL, such as `//`. */
+/** Undefined when the request target is not a URL, such as `//`. */
 function urlOf({ url = '/' }: IncomingMessage): URL | undefined {
   const base = 'ws://holdfast';
   return URL.canParse(url, base) ? new URL(url, base) : undefined;
@@ -86,11 +99,11 @@ function urlOf({ url = '/' }: IncomingMessage): URL | undefined {
 
 function offersSubprotocol(request: IncomingMessage): boolean {
   const offered = request.headers['sec-websocket-protocol'];
-  // None is fine: tools on the command line offer none.
+  // Command-line tools often offer none.
   return offered === undefined || offered.split(',').some((name) => name.trim() === SUBPROTOCOL);
 }
 
-/** Requests without an Origin come from programs, not from pages, and bring their own credentials. */
+/** A request without an Origin does not come from a web page, so no page can misuse the credentials of its user. */
 export function isOriginAllowed(request: IncomingMessage, allowed: readonly string[]): boolean {
   const { origin, host } = request.headers;
   if (origin === undefined || allowed.includes('*') || allowed.includes(origin)) return true;
@@ -104,9 +117,9 @@ function credentialOf(query: URLSearchParams): Credential {
   return token === null ? { method: 'none' } : { method: 'query', value: token };
 }
 
-/** Writes an HTTP error to a socket that will not be upgraded, and ends it. */
+/** Writes an HTTP error to a socket that is not upgraded, and closes it. */
 export function answerRefusal(socket: Duplex, error: AppError): void {
-  // HTTP's timeouts ended with the upgrade: a peer that never closes its side would keep the socket for ever.
+  // The timeouts of HTTP do not apply after an upgrade event: without this, a peer that never closes its side keeps the socket open.
   socket.once('finish', () => socket.destroy());
   const body = JSON.stringify({ ok: false, error: errorBody(error) });
   const retryAfter = error.retryAfterMs === undefined ? '' : `Retry-After: ${Math.ceil(error.retryAfterMs / 1000)}\r\n`;

@@ -1,6 +1,6 @@
 /**
- * One WebSocket: what is written to it, how far it is behind, how it ends. Receives through `ws`; writes frames to the
- * socket itself, because fan-out hands the same bytes to thousands. Knows no commands (`session.ts`).
+ * One WebSocket: reads frames, writes frames, measures unsent bytes, closes. Reads through `ws`. Writes to the TCP socket
+ * directly, because fan-out writes the same bytes to thousands of connections. Never interprets a command (`session.ts`).
  */
 import type { Duplex } from 'node:stream';
 import type { WebSocket } from 'ws';
@@ -9,7 +9,7 @@ import { encodePush } from '../protocol/codec.ts';
 import { CLOSE_CODES, type CloseReason } from '../protocol/codes.ts';
 import { textFrame } from '../protocol/frame.ts';
 import type { Push } from '../protocol/messages.ts';
-import type { Beating } from './heartbeat.ts';
+import type { HeartbeatTarget } from './heartbeat.ts';
 
 export interface ConnectionOptions {
   readonly id: string;
@@ -18,28 +18,28 @@ export interface ConnectionOptions {
   readonly highWaterBytes: number;
 }
 
-/** What happens to a connection, for its session. */
+/** Events of a connection, for the gateway and the session. */
 export interface ConnectionEvents {
   onText(text: string): void;
-  /** Unsent bytes have passed the high-water mark. */
+  /** Unsent bytes have reached the high-water mark. */
   onBehind(): void;
-  /** Everything is sent again. */
+  /** After `onBehind`: no bytes are unsent any more. */
   onClear(): void;
-  /** Once, with the code that counts: ours when we closed, else the peer's; 1006 without a close frame. */
+  /** Called once. The code is that of the server if it closed first, else that of the client; 1006 without a close frame. */
   onClosed(code: number): void;
 }
 
-/** How long a peer may take to answer a close frame before its socket is destroyed. */
+/** How long the client may take to answer a close frame before its socket is destroyed. */
 const CLOSE_TIMEOUT_MS = 3_000;
 const PING = textFrame(encodePush({ type: 'ping' }));
 const PONG = textFrame(encodePush({ type: 'pong' }));
 
-export class Connection implements Sink, Beating {
+export class Connection implements Sink, HeartbeatTarget {
   readonly id: string;
   alive = true;
-  /** Set by authentication. */
+  /** The user of the token; empty before authentication. */
   user = '';
-  /** Since when unsent bytes are above the high-water mark, `performance.now()` milliseconds; 0: they are not. */
+  /** When unsent bytes reached the high-water mark, `performance.now()` milliseconds; 0 while the connection is not behind. */
   behindSince = 0;
   private readonly ws: WebSocket;
   private readonly socket: Duplex;
@@ -55,12 +55,12 @@ export class Connection implements Sink, Beating {
     this.highWaterBytes = highWaterBytes;
   }
 
-  /** Begins to receive. */
+  /** Starts to report events. Called once. */
   listen(events: ConnectionEvents): void {
     this.events = events;
     this.ws.on('message', (data: Buffer, isBinary: boolean) => this.receive(data, isBinary));
     this.ws.on('close', (code: number) => events.onClosed(this.closeCode || code));
-    // ws answers a broken frame with the right close code itself; here it only has to be counted.
+    // ws itself closes with the right code when a frame is broken; the code is kept here for the metrics.
     this.ws.on('error', (error: Error & { code?: string }) => {
       this.closeCode ||= closeCodeOf(error.code);
     });
@@ -94,7 +94,7 @@ export class Connection implements Sink, Beating {
     return false;
   }
 
-  /** Sends one push. Those of the same turn leave in one system call. */
+  /** Sends one push. Pushes of the same turn of the event loop leave in one system call. */
   push(push: Push): void {
     this.pushText(encodePush(push));
   }
@@ -107,7 +107,7 @@ export class Connection implements Sink, Beating {
   }
 
   ping(): void {
-    // Behind all that is unsent a ping would come late, and its pong later. None is sent, so none is owed.
+    // The ping would wait behind the unsent bytes and arrive late. Without a ping no pong is due.
     if (this.behindSince > 0) this.alive = true;
     else this.write(PING);
   }
@@ -117,8 +117,8 @@ export class Connection implements Sink, Beating {
   }
 
   /**
-   * The heartbeat was not answered: the peer is gone, so nothing would read a close frame's answer. A connection that is
-   * behind may just not have read the ping yet; how long it may stay so is the slow consumers' limit.
+   * Ends a connection that has not answered the heartbeat. Does not wait for the answer to the close frame, because the
+   * peer is gone. A connection that is behind may not have read the ping yet; SLOW_CONSUMER_MAX_MS limits it instead.
    */
   expire(): void {
     if (this.behindSince > 0) return;
@@ -126,11 +126,11 @@ export class Connection implements Sink, Beating {
     this.ws.terminate();
   }
 
-  /** Closes with a code of the list; destroys the socket if the peer does not answer. */
+  /** Closes with a code of the list. Destroys the socket if the client does not answer the close frame in time. */
   close(reason: CloseReason, text: string = reason): void {
     if (!this.isOpen) return;
     this.closeCode = CLOSE_CODES[reason].code;
-    // 123 bytes is what a close frame can carry.
+    // A close frame has room for 123 bytes. A character that is cut in two becomes U+FFFD and is removed.
     this.ws.close(
       this.closeCode,
       Buffer.from(text)
@@ -143,7 +143,7 @@ export class Connection implements Sink, Beating {
 
   private receive(data: Buffer, isBinary: boolean): void {
     this.alive = true;
-    if (isBinary) this.close('unsupported_data', 'This protocol is text only.');
+    if (isBinary) this.close('unsupported_data', 'Binary frames are not supported; send text frames.');
     else if (this.isOpen) this.events?.onText(data.toString('utf8'));
   }
 
@@ -160,7 +160,7 @@ export class Connection implements Sink, Beating {
   private drained(): void {
     if (this.behindSince === 0) return;
     this.behindSince = 0;
-    // What was sent has been taken: a sign of life.
+    // The peer has acknowledged what was sent, so it is alive.
     this.alive = true;
     this.events?.onClear();
   }
@@ -168,10 +168,10 @@ export class Connection implements Sink, Beating {
 
 function closeCodeOf(wsErrorCode: string | undefined): number {
   if (wsErrorCode === 'WS_ERR_INVALID_UTF8') return CLOSE_CODES.invalid_payload.code;
-  // The second: its length is beyond what any number here can say.
+  // The second code: the frame header announces more bytes than a JavaScript number can hold.
   if (wsErrorCode === 'WS_ERR_UNSUPPORTED_MESSAGE_LENGTH' || wsErrorCode === 'WS_ERR_UNSUPPORTED_DATA_PAYLOAD_LENGTH')
     return CLOSE_CODES.message_too_big.code;
-  // What ws sends then; the list of close codes says so.
+  // ws closes with 1008 then, which the list of close codes documents.
   if (wsErrorCode === 'WS_ERR_TOO_MANY_BUFFERED_PARTS') return CLOSE_CODES.auth_failed.code;
   return wsErrorCode?.startsWith('WS_ERR_') ? CLOSE_CODES.protocol_error.code : 1006;
 }

@@ -1,4 +1,7 @@
-/** The WebSocket edge of a node: registry of connections, and the loops over all of them. Composes door, connection, session. */
+/**
+ * The WebSocket edge of a node: takes upgrade requests, keeps the registry of connections, and closes slow consumers and
+ * expired sessions. Wires admission, connection and session together; never handles a command or writes a frame itself.
+ */
 import type { IncomingMessage, Server } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { type WebSocket, WebSocketServer } from 'ws';
@@ -10,7 +13,8 @@ import { Admission, answerRefusal, type Credential } from './admission.ts';
 import { Connection } from './connection.ts';
 import { type DrainProgress, drain } from './drain.ts';
 import { Heartbeat } from './heartbeat.ts';
-import { Session, type SessionContext } from './session.ts';
+import { Session } from './session.ts';
+import type { SessionContext } from './session-context.ts';
 
 export interface GatewayOptions {
   readonly session: SessionContext;
@@ -24,7 +28,7 @@ export interface GatewayOptions {
   readonly onDrainProgress: (progress: DrainProgress) => void;
 }
 
-/** How often slow consumers and ended sessions are looked for. */
+/** How often the gateway looks for slow consumers and expired tokens. */
 const SWEEP_MS = 1_000;
 
 export class Gateway {
@@ -36,23 +40,25 @@ export class Gateway {
   private readonly sessions = new Map<Connection, Session>();
   private readonly behind = new Set<Connection>();
   private readonly sweeper: NodeJS.Timeout;
-  /** Upgrades that are being authenticated count as connections, or a herd could pass the limit together. */
+  /** Upgrades that are being authenticated. They count as connections, so that many at once cannot exceed the limit. */
   private arriving = 0;
   private draining = false;
   private drained: Promise<void> | undefined;
+  /** Deadline of the drain, `performance.now()` milliseconds. */
   private drainBy = Number.POSITIVE_INFINITY;
-  private count = 0;
+  /** Connections accepted so far; part of the connection id. */
+  private accepted = 0;
 
   constructor(options: GatewayOptions) {
     this.options = options;
-    const { session, maxConnections } = options;
+    const { session } = options;
     this.wss = new WebSocketServer({
       noServer: true,
       clientTracking: false,
       maxPayload: session.maxPayloadBytes,
-      // Each costs more memory than its bytes; no honest client sends a message of this size in so many.
+      // A fragment costs more memory than its bytes, and no correct client needs this many for one message.
       maxFragments: 1_024,
-      // Off: its contexts cost memory per connection (ws#1202), and fan-out writes one buffer to all.
+      // Off: compression contexts cost memory per connection (ws issue 1202), and fan-out writes one buffer to all connections.
       perMessageDeflate: false,
       handleProtocols: () => SUBPROTOCOL,
     });
@@ -60,12 +66,7 @@ export class Gateway {
     this.heartbeat = new Heartbeat({ intervalMs: session.heartbeatIntervalMs, timeoutMs: session.heartbeatTimeoutMs });
     this.sweeper = setInterval(() => this.sweep(), SWEEP_MS);
     this.sweeper.unref();
-    session.metrics.observe('holdfast.connections', () => this.connections.size);
-    session.metrics.observe('holdfast.connections.limit', () => maxConnections);
-    session.metrics.observe('holdfast.unsent.bytes', () => this.unsent((sum, bytes) => sum + bytes), { of: 'all' });
-    session.metrics.observe('holdfast.unsent.bytes', () => this.unsent(Math.max), { of: 'worst' });
-    session.metrics.observe('holdfast.draining', () => (this.draining ? 1 : 0));
-    session.metrics.observe('holdfast.drain.remaining', () => (this.draining ? this.connections.size : 0));
+    this.observe();
   }
 
   get connectionCount(): number {
@@ -84,15 +85,15 @@ export class Gateway {
     server.on('upgrade', (request, socket, head) => {
       this.upgrade(request, socket, head).catch((error: unknown) => {
         this.options.session.metrics.add('holdfast.handshakes', 1, { result: 'failed' });
-        this.options.session.onError('An upgrade failed.', error);
+        this.options.session.onError('A WebSocket upgrade failed with an unexpected error.', error);
         socket.destroy();
       });
     });
   }
 
   /**
-   * Refuses new connections and moves the present ones away; resolves when they are gone or the time is up. There is one
-   * drain, whoever asks for it, and however often; the shortest time given counts.
+   * Refuses new connections from now on, and drains the open ones. Resolves when they are closed. Further calls join the
+   * same drain; the earliest deadline of all calls counts.
    */
   drain(timeoutMs: number): Promise<void> {
     const { drainRate: rate, onDrainProgress: onProgress } = this.options;
@@ -102,6 +103,7 @@ export class Gateway {
     return this.drained;
   }
 
+  /** Closes what is left and ends the loops. */
   stop(): void {
     this.draining = true;
     clearInterval(this.sweeper);
@@ -111,7 +113,7 @@ export class Gateway {
 
   private async upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
     const { metrics } = this.options.session;
-    // Until ws has the socket, nobody else would hear of its errors.
+    // Until ws takes over the socket, an error without a listener would end the process.
     const onError = () => socket.destroy();
     socket.on('error', onError);
     const state = { connections: this.connections.size + this.arriving, draining: this.draining };
@@ -132,14 +134,12 @@ export class Gateway {
     });
   }
 
-  /** A failure is told by close code after the upgrade: a browser cannot see the status of a failed one. */
+  /** A failure becomes a close code after the upgrade, because a browser cannot read the HTTP status of a failed upgrade. */
   private async authenticate(credential: Credential): Promise<Principal | AppError | undefined> {
     if (credential.method === 'none') return undefined;
     if (credential.method === 'query' && !this.options.allowQueryToken) {
-      return new AppError(
-        'unauthenticated',
-        'Tokens in the query are not accepted here (AUTH_QUERY_TOKEN); use a ticket.',
-      );
+      const text = 'Tokens in the query are not accepted (AUTH_QUERY_TOKEN is off); use a ticket or the auth command.';
+      return new AppError('unauthenticated', text);
     }
     try {
       return await this.options.session.authenticator.authenticate(credential.method, credential.value);
@@ -149,7 +149,7 @@ export class Gateway {
   }
 
   private accept(ws: WebSocket, socket: Duplex, outcome: Principal | AppError | undefined): void {
-    const id = `${this.options.session.nodeId}.${(++this.count).toString(36)}`;
+    const id = `${this.options.session.nodeId}.${(++this.accepted).toString(36)}`;
     const connection = new Connection({ id, socket, ws, highWaterBytes: this.options.highWaterBytes });
     const session = new Session(connection, this.options.session);
     const stopHeartbeat = this.heartbeat.add(connection);
@@ -180,7 +180,7 @@ export class Gateway {
     else if (outcome instanceof AppError)
       connection.close(outcome.temporary ? 'try_again_later' : 'auth_failed', outcome.message);
     else session.begin(outcome);
-    // It arrived while the drain began, after the drain had listed the connections.
+    // The drain does not know connections that were accepted after it began.
     if (this.draining) connection.close('service_restart');
   }
 
@@ -194,6 +194,17 @@ export class Gateway {
     metrics.record('holdfast.connection.lifetime.seconds', seconds);
   }
 
+  private observe(): void {
+    const { metrics } = this.options.session;
+    metrics.observe('holdfast.connections', () => this.connections.size);
+    metrics.observe('holdfast.connections.limit', () => this.options.maxConnections);
+    metrics.observe('holdfast.unsent.bytes', () => this.unsent((sum, bytes) => sum + bytes), { of: 'all' });
+    metrics.observe('holdfast.unsent.bytes', () => this.unsent(Math.max), { of: 'worst' });
+    metrics.observe('holdfast.draining', () => (this.draining ? 1 : 0));
+    metrics.observe('holdfast.drain.remaining', () => (this.draining ? this.connections.size : 0));
+  }
+
+  /** Combines the unsent bytes of all connections. */
   private unsent(combine: (total: number, bytes: number) => number): number {
     let total = 0;
     for (const connection of this.connections) total = combine(total, connection.unsentBytes);
@@ -205,7 +216,7 @@ export class Gateway {
     for (const connection of this.behind) {
       if (!connection.isOpen || now - connection.behindSince < this.options.slowConsumerMaxMs) continue;
       this.options.session.metrics.add('holdfast.slow.consumers', 1, { result: 'closed' });
-      connection.close('slow_consumer', 'Too far behind; reconnect and recover.');
+      connection.close('slow_consumer', 'The client reads too slowly; reconnect and recover.');
     }
     const time = Date.now();
     for (const [connection, session] of this.sessions) {

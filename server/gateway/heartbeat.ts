@@ -1,25 +1,25 @@
 /**
- * The heartbeat: one timing wheel for all connections. At each tick the connections of one slot are pinged, and those
- * pinged a timeout ago that have shown no sign of life since are reported.
+ * The heartbeat of all connections: one timing wheel in place of a timer per connection. Each tick pings the connections of
+ * one slot, and expires those of the slot that was pinged one timeout ago if nothing has arrived from them since.
  */
-export interface Beating {
-  /** Whether anything has arrived since the last ping; set by the connection, cleared here. */
+export interface HeartbeatTarget {
+  /** Whether a frame has arrived since the last ping. The connection sets it; the heartbeat clears it. */
   alive: boolean;
   ping(): void;
-  /** No sign of life within the timeout. */
+  /** Called when nothing has arrived within the timeout after a ping. */
   expire(): void;
 }
 
 export interface HeartbeatOptions {
   readonly intervalMs: number;
-  /** Less than the interval. */
+  /** Must be less than `intervalMs`. */
   readonly timeoutMs: number;
 }
 
 const TICK_MIN_MS = 20;
 const SLOTS_MAX = 60;
 
-export class Heartbeat<T extends Beating> {
+export class Heartbeat<T extends HeartbeatTarget> {
   private readonly slots: Set<T>[];
   private readonly timeoutTicks: number;
   private readonly timer: NodeJS.Timeout;
@@ -35,7 +35,7 @@ export class Heartbeat<T extends Beating> {
     this.timer.unref();
   }
 
-  /** Adds a connection; its slot, in turn, spreads the pings evenly. The result removes it. */
+  /** Adds a connection to the next slot in turn, which spreads the pings evenly. Returns a function that removes it. */
   add(connection: T): () => void {
     const slot = this.slots[this.next] as Set<T>;
     this.next = (this.next + 1) % this.slots.length;

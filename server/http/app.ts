@@ -1,4 +1,7 @@
-/** The HTTP side of a node: Fastify with the routes, one error format, the OpenAPI document. */
+/**
+ * The HTTP server of a node: Fastify with limits, routes, one error format and the OpenAPI document. WebSocket upgrades
+ * arrive at the same server, but only the gateway handles them.
+ */
 import cors from '@fastify/cors';
 import swagger from '@fastify/swagger';
 import Fastify, {
@@ -15,14 +18,16 @@ import { traceIdOf } from '../telemetry/tracing.ts';
 import { addDemoPage } from './demo.ts';
 import { addHealthRoutes, type Readiness } from './health.ts';
 import { addMessageRoutes, type MessageRoutesOptions } from './messages.ts';
+import { convertQueryIntegers } from './query-integers.ts';
 import { addTicketRoute } from './tickets.ts';
 import { answerUnparsed } from './unparsed.ts';
+import { describeValidation } from './validation-errors.ts';
 
 export interface HttpOptions extends MessageRoutesOptions {
   readonly nodeId: string;
   readonly version: string;
   readonly maxPayloadBytes: number;
-  /** TCP connections of all kinds; more are closed as they come. */
+  /** Most TCP connections, WebSockets included; further ones are closed at once. */
   readonly maxConnections: number;
   /** How long an idle connection stays open, milliseconds. */
   readonly keepAliveMs: number;
@@ -33,10 +38,11 @@ export interface HttpOptions extends MessageRoutesOptions {
   readonly log: FastifyBaseLogger;
 }
 
-/** Longest a request may take to arrive, and its headers alone; slower ones hold a socket for nothing. */
+/** How long a request may take to arrive. Slower clients would hold sockets. */
 const REQUEST_TIMEOUT_MS = 15_000;
+/** How long its headers may take. */
 const HEADERS_TIMEOUT_MS = 10_000;
-/** How often Node looks for those that are over their time. Its own 30 s would triple what is allowed. */
+/** How often Node checks both timeouts. With its default of 30 s a request could take 45 s. */
 const TIMEOUT_CHECK_MS = 2_000;
 
 export async function createHttpApp(options: HttpOptions): Promise<FastifyInstance> {
@@ -48,16 +54,16 @@ export async function createHttpApp(options: HttpOptions): Promise<FastifyInstan
     http: { headersTimeout: HEADERS_TIMEOUT_MS, connectionsCheckingInterval: TIMEOUT_CHECK_MS },
     clientErrorHandler: (error, socket) => answerUnparsed(error, socket, options.metrics),
     keepAliveTimeout: options.keepAliveMs,
-    // `__proto__` in data is data: it is stored as text and never merged into anything.
+    // `__proto__` in `data` is accepted: data is stored as text and never merged into an object.
     onProtoPoisoning: 'ignore',
     onConstructorPoisoning: 'ignore',
+    schemaErrorFormatter: (errors, part) => new Error(describeValidation(errors, part)),
     ajv: { customOptions: { removeAdditional: false, coerceTypes: false, allErrors: false } },
     forceCloseConnections: true,
-    // What is refused before there is a route: a path that cannot be decoded.
+    // Errors before a route is found: a path that cannot be decoded.
     frameworkErrors: (error, request, reply) => void answerError(error, request, reply, options.metrics),
   });
-  // Query strings are text; only there may "10" mean 10.
-  coerceQueries(app);
+  convertQueryIntegers(app);
   setErrorFormat(app, options.metrics);
   await app.register(cors, {
     origin: options.allowedOrigins.includes('*') ? '*' : [...options.allowedOrigins],
@@ -69,22 +75,11 @@ export async function createHttpApp(options: HttpOptions): Promise<FastifyInstan
   addMessageRoutes(app, options);
   app.get('/openapi.json', { schema: { hide: true } }, () => app.swagger());
   if (options.demoPage) await addDemoPage(app);
-  // WebSockets count too: they are TCP connections of the same server.
+  // WebSockets count too, because they are TCP connections of the same server.
   app.server.maxConnections = options.maxConnections;
   app.server.on('drop', () => options.metrics.add('holdfast.connections.dropped', 1));
   await app.ready();
   return app;
-}
-
-function coerceQueries(app: FastifyInstance): void {
-  app.addHook('preValidation', (request, _reply, done) => {
-    const query = request.query as Record<string, unknown>;
-    for (const name of ['after', 'before', 'limit']) {
-      const value = query[name];
-      if (typeof value === 'string' && /^\d{1,16}$/.test(value)) query[name] = Number(value);
-    }
-    done();
-  });
 }
 
 function setErrorFormat(app: FastifyInstance, metrics: Metrics): void {
@@ -92,7 +87,10 @@ function setErrorFormat(app: FastifyInstance, metrics: Metrics): void {
     answerError(thrown, request, reply, metrics),
   );
   app.setNotFoundHandler((request) => {
-    throw new AppError('not_found', `There is no ${request.method} ${request.url.split('?')[0]}; see /openapi.json.`);
+    throw new AppError(
+      'not_found',
+      `There is no route ${request.method} ${request.url.split('?')[0]}; GET /openapi.json lists them.`,
+    );
   });
 }
 
@@ -107,7 +105,10 @@ function answerError(
   if (error.code === 'internal') {
     const { traceparent } = request.headers;
     const traceId = traceIdOf(typeof traceparent === 'string' ? traceparent : undefined);
-    request.log.error({ err: error.cause, ...(traceId && { trace_id: traceId }) }, 'A request failed.');
+    request.log.error(
+      { err: error.cause, ...(traceId && { trace_id: traceId }) },
+      'An HTTP request failed with an unexpected error.',
+    );
   }
   if (error.retryAfterMs !== undefined) void reply.header('retry-after', Math.ceil(error.retryAfterMs / 1000));
   return reply
@@ -117,11 +118,12 @@ function answerError(
     .send({ ok: false, error: errorBody(error) });
 }
 
-/** Fastify's own refusals (validation, body parsing, limits) in our codes. */
+/** Converts the errors of Fastify (validation, body parsing, limits) to codes of the list. */
 function fromFastify(error: FastifyError | AppError): AppError {
   if (error instanceof AppError) return error;
   if (error.validation) return new AppError('bad_request', `${error.message}.`);
-  if (error.statusCode === 413) return new AppError('too_large', 'The body is larger than MAX_PAYLOAD_BYTES.');
+  if (error.statusCode === 413)
+    return new AppError('too_large', 'The body is larger than MAX_PAYLOAD_BYTES; send a smaller message.');
   if (error.statusCode !== undefined && error.statusCode < 500) return new AppError('bad_request', error.message);
   return toAppError(error);
 }
@@ -133,7 +135,7 @@ function describeApi(version: string) {
       title: 'Holdfast',
       version,
       description:
-        'Durable realtime messages over HTTP. Receiving is over WebSocket at /ws (sub-protocol holdfast.v1).',
+        'Publish messages and read the history over HTTP. Subscribe over WebSocket at /ws (sub-protocol holdfast.v1).',
     },
     components: { securitySchemes: { bearer: { type: 'http' as const, scheme: 'bearer', bearerFormat: 'JWT' } } },
   };

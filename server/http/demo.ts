@@ -1,4 +1,4 @@
-/** The demo page and the client it uses, read once at start. Off unless DEMO_PAGE is set. */
+/** Serves the demo page and its client, which are read once at start. Called only if DEMO_PAGE is set. */
 import { readdir, readFile } from 'node:fs/promises';
 import { extname } from 'node:path';
 import type { FastifyInstance } from 'fastify';
@@ -10,7 +10,7 @@ const TYPES: Readonly<Record<string, string>> = {
   '.js': 'text/javascript; charset=utf-8',
 };
 
-/** Scripts and styles from here only; connections anywhere, because the panes may talk to nodes directly. */
+/** Scripts and styles come from this server only. Connections may go anywhere, because the panes may connect to other nodes. */
 const HEADERS = {
   'content-security-policy':
     "default-src 'self'; connect-src *; img-src 'self' data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",

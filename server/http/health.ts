@@ -1,11 +1,11 @@
 /**
- * Health. A shared dependency that is away must never fail a node: every node would be taken out, and every connection
- * with it. So `/healthz` is about this process, and `/readyz` fails only for what another node would do better.
+ * The health routes. `/healthz` answers while the process is alive. `/readyz` fails only when this node is draining or
+ * full. An unreachable Postgres or Redis must never fail either: the load balancer would then remove every node at once.
  */
 import type { FastifyInstance } from 'fastify';
 import { healthResponse, readyResponse } from './schemas.ts';
 
-/** What `/readyz` tells, asked at each request. */
+/** The content of `/readyz`, read for each request. */
 export interface Readiness {
   readonly draining: boolean;
   readonly full: boolean;

@@ -1,10 +1,10 @@
-/** Routes of messages: post one, read the history. */
+/** The routes of messages: publish one, read the history. Never writes to Postgres itself (`publish/`). */
 import type { FastifyInstance } from 'fastify';
 import type { FromSchema } from 'json-schema-to-ts';
 import { type Authenticator, requirePublish, requireSubscribe } from '../auth/authenticator.ts';
 import { AppError } from '../errors.ts';
 import type { HistoryReader, Page } from '../history/types.ts';
-import { encodeMessage } from '../protocol/codec.ts';
+import { encodeHistoryMessage } from '../protocol/codec.ts';
 import { historyQuery, postMessageBody } from '../protocol/schemas.ts';
 import type { Publisher } from '../publish/publisher.ts';
 import { bearerToken } from './auth.ts';
@@ -27,7 +27,8 @@ export function addMessageRoutes(
     {
       schema: {
         summary: 'Publish a message',
-        description: 'Answers after the Postgres commit. Retry a 5xx with the same client_msg_id: it is stored once.',
+        description:
+          'Answers after the Postgres commit. Retry a 5xx with the same client_msg_id: the message is stored once.',
         security,
         body: postMessageBody,
         response: { 200: postMessageResponse, default: errorResponse },
@@ -54,19 +55,19 @@ export function addMessageRoutes(
       schema: {
         summary: 'Read the history of a channel',
         description:
-          'With `after`: forward from there. With `before`, or neither: the newest. Needs the permission to subscribe.',
+          'With `after`: the messages after that offset. With `before`: the newest before that offset. With neither: the newest. The token must permit subscribing.',
         security,
         querystring: historyQuery,
         response: { 200: historyResponse, default: errorResponse },
       },
-      // Messages are stored as JSON text; parsing them to serialise them again would be work for nothing.
+      // The body is JSON text already, because messages are stored as JSON text.
       serializerCompiler: () => (body) => body as unknown as string,
     },
     async (request, reply) => {
       const principal = await authenticator.authenticate('http', bearerToken(request));
       const { channel, after, before, limit = 100 } = request.query;
       if (after !== undefined && before !== undefined)
-        throw new AppError('bad_request', 'Give after or before, not both.');
+        throw new AppError('bad_request', 'The query has both after and before; send one of them.');
       requireSubscribe(principal, channel);
       const forward = after !== undefined;
       const page = await history.read(
@@ -81,16 +82,12 @@ export function addMessageRoutes(
 function hasMore(page: Page, forward: boolean): boolean {
   const edge = forward ? page.messages.at(-1) : page.messages[0];
   if (!edge) return false;
-  // Offsets have no holes; going back, retention may end them earlier, which one more request finds out.
+  // Offsets have no holes. Backwards, retention may have removed the rest; then one more request returns no messages.
   return forward ? edge.offset < page.top : edge.offset > 1;
 }
 
 function encodeHistory(channel: string, page: Page, more: boolean): string {
-  const messages = page.messages.map((message) => {
-    const json = encodeMessage(channel, message);
-    // The same text as the push, without its `type`.
-    return `{${json.slice(json.indexOf('"channel"'))}`;
-  });
   const head = JSON.stringify({ ok: true, channel, epoch: page.epoch, top: page.top, has_more: more });
+  const messages = page.messages.map((message) => encodeHistoryMessage(channel, message));
   return `${head.slice(0, -1)},"messages":[${messages.join(',')}]}`;
 }

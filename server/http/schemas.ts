@@ -1,4 +1,4 @@
-/** Shapes that HTTP answers with, for the OpenAPI document and for fast serialisation. What comes in is in `protocol/schemas.ts`. */
+/** JSON Schemas of the HTTP answers, for serialisation and for the OpenAPI document. Requests: `protocol/schemas.ts`. */
 import { ERROR_CODES } from '../protocol/codes.ts';
 import { channel, epoch, offset } from '../protocol/schemas.ts';
 
@@ -48,14 +48,14 @@ export const postMessageResponse = {
     id: { type: 'string', format: 'uuid' },
     duplicate: {
       type: 'boolean',
-      description: 'true: it was stored before, by an earlier try with the same client_msg_id.',
+      description: 'true: an earlier publish with the same client_msg_id had stored the message.',
     },
   },
   required: ['ok', 'channel', 'offset', 'epoch', 'id', 'duplicate'],
 } as const;
 
 export const historyResponse = {
-  description: 'Messages in the order of their offsets.',
+  description: 'Messages in ascending order of offset.',
   type: 'object',
   properties: {
     ok,
@@ -63,7 +63,7 @@ export const historyResponse = {
     epoch,
     top: { ...offset, description: 'Newest offset of the channel.' },
     messages: { type: 'array', items: message },
-    has_more: { type: 'boolean', description: 'There are more in the direction of the query.' },
+    has_more: { type: 'boolean', description: 'Whether there are more messages in the direction of the query.' },
   },
   required: ['ok', 'channel', 'epoch', 'top', 'messages', 'has_more'],
 } as const;
@@ -88,7 +88,7 @@ export const healthResponse = {
 
 export const readyResponse = {
   description:
-    'Whether this node would take a new connection. 503 when not; the state of shared dependencies never makes it so.',
+    'Whether this node accepts new connections: 503 while it is draining or full. The state of Postgres and Redis does not change the status.',
   type: 'object',
   properties: {
     ready: { type: 'boolean' },

@@ -1,4 +1,4 @@
-/** Route of tickets. */
+/** The route that issues tickets. */
 import type { FastifyInstance } from 'fastify';
 import type { Authenticator } from '../auth/authenticator.ts';
 import { bearerToken } from './auth.ts';

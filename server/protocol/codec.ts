@@ -1,4 +1,7 @@
-/** Text frames to commands and back: parses, validates against the schemas, encodes. Holds no state of any session. */
+/**
+ * Between text frames and commands or pushes: parses and validates commands against the schemas, encodes pushes. Never
+ * holds state of a session.
+ */
 import { Ajv, type ErrorObject, type ValidateFunction } from 'ajv';
 import type { Command, CommandType } from './commands.ts';
 import type { Push } from './messages.ts';
@@ -6,7 +9,7 @@ import { COMMANDS } from './schemas.ts';
 
 export type Parsed =
   | { readonly ok: true; readonly command: Command }
-  /** `id` when the frame had one that can be answered. */
+  /** `id` of the frame, when it had a valid one for the error to repeat. */
   | { readonly ok: false; readonly id?: string; readonly message: string };
 
 const ajv = new Ajv({ allErrors: false, strict: true, strictRequired: false });
@@ -14,22 +17,24 @@ const validators = new Map<string, ValidateFunction>(
   Object.entries(COMMANDS).map(([type, schema]) => [type, ajv.compile(schema)]),
 );
 
-/** Parses one text frame. Never throws: what is wrong is in the result, worded for the developer of the client. */
+const KNOWN_TYPES = Object.keys(COMMANDS).join(', ');
+
+/** Parses one text frame. Never throws: `message` explains the error to the developer of the client. */
 export function parseCommand(text: string): Parsed {
   let value: unknown;
   try {
     value = JSON.parse(text);
   } catch {
-    return { ok: false, message: 'The frame is not valid JSON.' };
+    return { ok: false, message: 'The frame is not valid JSON; send one JSON object per text frame.' };
   }
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-    return { ok: false, message: 'A command must be a JSON object with a "type".' };
+    return { ok: false, message: 'The frame is not a JSON object; a command is an object with a "type".' };
   }
   const { type, id } = value as { type?: unknown; id?: unknown };
   const withId = typeof id === 'string' && id.length <= 64 ? { id } : {};
   const validate = typeof type === 'string' ? validators.get(type) : undefined;
   if (!validate) {
-    return { ok: false, ...withId, message: `Unknown command type; known are ${Object.keys(COMMANDS).join(', ')}.` };
+    return { ok: false, ...withId, message: `Unknown command type; "type" must be one of ${KNOWN_TYPES}.` };
   }
   if (!validate(value)) return { ok: false, ...withId, message: describe(type as CommandType, validate.errors?.[0]) };
   return { ok: true, command: value as Command };
@@ -42,35 +47,41 @@ function describe(type: CommandType, error: ErrorObject | undefined): string {
   return `${type}: ${where} ${error?.message ?? 'is not valid'}${extra}.`;
 }
 
-/** JSON text of anything but a message. */
+/** JSON text of a push. For messages `encodeMessage` is faster: it does not parse their data. */
 export function encodePush(push: Push): string {
   return JSON.stringify(push);
 }
 
-/**
- * JSON text of a `message` push, around data that is JSON text already.
- * @param createdAt milliseconds since 1970
- */
-export function encodeMessage(
-  channel: string,
-  message: {
-    readonly offset: number;
-    readonly id: string;
-    readonly sender: string;
-    readonly data: string;
-    readonly createdAt: number;
-  },
-): string {
-  // Channel names and ids need no escaping: their alphabets have no quote or backslash. The sender is the token's free text.
-  return `{"type":"message","channel":"${channel}","offset":${message.offset},"id":"${message.id}","sender":${JSON.stringify(
-    message.sender,
-  )},"data":${message.data},"created_at":"${isoTime(message.createdAt)}"}`;
+/** A message whose data is JSON text already. */
+export interface EncodableMessage {
+  readonly offset: number;
+  readonly id: string;
+  readonly sender: string;
+  /** JSON text. */
+  readonly data: string;
+  /** Milliseconds since 1970. */
+  readonly createdAt: number;
+}
+
+/** JSON text of a `message` push. */
+export function encodeMessage(channel: string, message: EncodableMessage): string {
+  return `{"type":"message",${messageFields(channel, message)}}`;
+}
+
+/** JSON text of a message without the `type` of a push, as the HTTP history lists it. */
+export function encodeHistoryMessage(channel: string, message: EncodableMessage): string {
+  return `{${messageFields(channel, message)}}`;
+}
+
+function messageFields(channel: string, { offset, id, sender, data, createdAt }: EncodableMessage): string {
+  // Channel names and ids need no escaping: their alphabets have no quote or backslash. The sender is free text of a token.
+  return `"channel":"${channel}","offset":${offset},"id":"${id}","sender":${JSON.stringify(sender)},"data":${data},"created_at":"${isoTime(createdAt)}"`;
 }
 
 let lastTime = 0;
 let lastIso = new Date(0).toISOString();
 
-/** ISO 8601 with milliseconds. Messages of a batch share their time, so the last one is remembered. */
+/** ISO 8601 with milliseconds. Messages of a batch have the same time, so the last result is kept. */
 function isoTime(milliseconds: number): string {
   if (milliseconds !== lastTime) {
     lastTime = milliseconds;

@@ -1,4 +1,4 @@
-/** The types of commands, what a client sends: derived from the schemas that validate them. */
+/** Types of the commands, which clients send: derived from the schemas that validate them. */
 import type { FromSchema } from 'json-schema-to-ts';
 import type { COMMANDS } from './schemas.ts';
 

@@ -1,14 +1,14 @@
-/** WebSocket text frames as a server sends them (RFC 6455 §5.2: FIN set, not masked, not compressed). Pure. */
+/** Builds WebSocket text frames of a server (RFC 6455 §5.2): FIN set, not masked, not compressed. Pure. */
 
 const TEXT_FINAL = 0x81;
 
-/** Bytes of the frame header for a payload of this many bytes. */
+/** Length of the frame header for a payload of `payloadLength` bytes. */
 export function headerLength(payloadLength: number): number {
   if (payloadLength < 126) return 2;
   return payloadLength < 65_536 ? 4 : 10;
 }
 
-/** Writes the header of a text frame at `at` and returns where its payload begins. */
+/** Writes the header of a text frame at index `at`. Returns the index at which its payload begins. */
 export function writeHeader(target: Buffer, at: number, payloadLength: number): number {
   target[at] = TEXT_FINAL;
   if (payloadLength < 126) {
@@ -25,7 +25,7 @@ export function writeHeader(target: Buffer, at: number, payloadLength: number): 
   return at + 10;
 }
 
-/** A whole text frame. */
+/** A complete text frame. */
 export function textFrame(text: string): Buffer {
   const length = Buffer.byteLength(text);
   const frame = Buffer.allocUnsafe(headerLength(length) + length);

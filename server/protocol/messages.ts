@@ -1,31 +1,31 @@
 /**
- * The types of what a server sends in the protocol `holdfast.v1`: replies and pushes. What a client sends is in
- * `commands.ts`. Types only, and of nothing but this folder: applications see them through the client.
+ * Types of the pushes: what a server sends in the protocol `holdfast.v1`. Commands, which clients send, are in
+ * `commands.ts`. Never imports from outside this folder, because applications get these types with the client SDK.
  */
 import type { ErrorCode } from './codes.ts';
 
-/** The WebSocket sub-protocol that this codec speaks. */
+/** Name of the WebSocket sub-protocol. */
 export const SUBPROTOCOL = 'holdfast.v1';
 
 /** Any JSON value. */
 export type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
 
-/** A place in a channel. */
+/** A position in a channel: the message with this offset, in this incarnation of the offsets. */
 export interface Position {
   epoch: string;
   offset: number;
 }
 
-/** Why a recovery was refused: the client has to treat what it holds of the channel as incomplete. */
+/** Why a recovery was refused. The client must treat what it holds of the channel as incomplete. */
 export type RecoveryFailure =
-  /** The offsets were re-issued since (restore from backup): positions of the old epoch mean nothing. */
+  /** The offsets were issued again, for example after a restore from backup. Positions of the old epoch mean nothing. */
   | 'epoch_changed'
-  /** Messages after the position are no longer in the history (retention). */
+  /** Retention has removed messages after the position. */
   | 'history_expired'
-  /** The position lies beyond the channel's newest message. */
+  /** The position is beyond the newest message of the channel. */
   | 'position_ahead';
 
-/** First push on an authenticated connection. Times in milliseconds. */
+/** The first push after authentication. */
 export interface Welcome {
   type: 'welcome';
   connection_id: string;
@@ -37,8 +37,8 @@ export interface Welcome {
 }
 
 /**
- * Answers `subscribe`, and may come again when history was lost under a live subscription.
- * The next `message` of this channel has `offset + 1`. Up to `top` they are replayed; live begins after it.
+ * Answers `subscribe`. Sent again, without `id`, when history was lost under the subscription. The next `message` of the
+ * channel has `offset + 1`; messages up to `top` were stored before this push.
  */
 export interface Subscribed {
   type: 'subscribed';
@@ -47,9 +47,9 @@ export interface Subscribed {
   epoch: string;
   offset: number;
   top: number;
-  /** true: everything after the requested position follows. false: the subscription begins at `offset`. */
+  /** true: every message after the requested position follows. false: the subscription begins after `offset`. */
   recovered: boolean;
-  /** Only when a recovery was asked for, or was owed, and could not be given. */
+  /** Set when messages cannot be delivered: the requested recovery failed, or history was lost later. */
   reason?: RecoveryFailure;
 }
 
@@ -59,7 +59,7 @@ export interface Unsubscribed {
   channel: string;
 }
 
-/** A durable message. `created_at` is the time of the commit, ISO 8601 with milliseconds. */
+/** A durable message. `created_at` is the time at which Postgres stored it, ISO 8601 in UTC with milliseconds. */
 export interface Message {
   type: 'message';
   channel: string;
@@ -70,7 +70,7 @@ export interface Message {
   created_at: string;
 }
 
-/** The message is committed. `duplicate`: it was already, by an earlier try with the same client_msg_id. */
+/** The message is committed. `duplicate`: an earlier publish with the same `client_msg_id` had stored it. */
 export interface Ack {
   type: 'ack';
   id: string;
@@ -82,7 +82,7 @@ export interface Ack {
 
 export interface ErrorPush {
   type: 'error';
-  /** `id` of the command that failed, when it had one. */
+  /** `id` of the command that failed, if it had one. */
   id?: string;
   channel?: string;
   code: ErrorCode;
@@ -98,8 +98,8 @@ export interface Typing {
 }
 
 /**
- * Presence of a channel. `users`: everybody, once, as the answer to the command. `joined`/`left`: changes since.
- * `partial`: Redis is away, so only this node's users are known.
+ * Presence of a channel. `users`: all present users, in the answer to the command. `joined` and `left`: changes since.
+ * `partial`: Redis cannot be reached, so the node knows its own users only.
  */
 export interface Presence {
   type: 'presence';
@@ -111,7 +111,7 @@ export interface Presence {
   partial?: true;
 }
 
-/** Please reconnect within `after_ms`; the server closes with 1012 soon after. */
+/** Asks the client to reconnect within `after_ms`. The server closes the connection with 1012 soon after that. */
 export interface Reconnect {
   type: 'reconnect';
   after_ms: number;
@@ -126,7 +126,7 @@ export interface Pong {
   type: 'pong';
 }
 
-/** Everything that a server sends. */
+/** Every push. */
 export type Push =
   | Welcome
   | Subscribed

@@ -1,12 +1,12 @@
-// The page: reads the address, opens both panes, and runs the controls. Counting is in tally.js, a pane in pane.js.
+// The demo page: reads the address, opens both panes, runs the controls. Never counts (tally.js) and never draws a pane (pane.js).
 import { Pane } from './pane.js';
 import { Tally } from './tally.js';
 
-/** Affinity values tried until the panes are on different nodes. */
+/** Most affinity values that are tried to get the panes onto different nodes. */
 const AFFINITY_TRIES = 12;
 const FLOOD_TICK_MS = 20;
 
-/** Names this page in its messages, so that it counts its own only. */
+/** Marks the messages of this page, so that it counts only those. */
 const run = crypto.getRandomValues(new Uint32Array(2)).join('-');
 const find = (id) => document.getElementById(id);
 const settings = readAddress();
@@ -29,7 +29,7 @@ const hooks = {
 
 const panes = [new Pane('A', find('pane-a'), hooks), new Pane('B', find('pane-b'), hooks)];
 
-/** The token leaves the address bar, where it would be seen and copied; a reload finds it in the tab's own storage. */
+/** Removes the token from the address bar, where users could copy it by accident. A reload reads it from the session storage. */
 function readAddress() {
   const fragment = new URLSearchParams(location.hash.slice(1));
   const given = Object.fromEntries(fragment);
@@ -59,7 +59,7 @@ async function open() {
   const { token, token_b: tokenB = token, a = location.origin, b = location.origin } = settings;
   find('token-form').hidden = Boolean(token);
   if (!token) {
-    notify('Open the address that npm start prints, or paste a token.');
+    notify('This page needs a token: open the address that npm start prints, or paste a token below.');
     return;
   }
   try {
@@ -75,7 +75,7 @@ async function open() {
   }
 }
 
-/** The second pane: where nobody says which node, other affinity values are tried until it is not the first pane's. */
+/** Connects the second pane. Unless the address names a node for it, tries affinity values until its node is another one. */
 async function openElsewhere(nodeId, url, token, salt) {
   for (let i = 1; ; i++) {
     const right = await panes[1].connect(url, token, settings.b ? undefined : `b-${salt}-${i}`);
@@ -93,7 +93,7 @@ function follow() {
 function showPlacement() {
   const [left, right] = panes.map(({ client }) => client?.welcome?.node_id);
   if (!left || !right) return;
-  notify(left === right ? `Both panes are on node ${left}: another one was not found.` : '');
+  notify(left === right ? `Both panes are on node ${left}: the page found no other node.` : '');
 }
 
 function notify(text) {
@@ -101,7 +101,7 @@ function notify(text) {
   find('notice').hidden = text === '';
 }
 
-/** Both panes take turns. Time decides how many are due, because browsers fire timers late. */
+/** Publishes from both panes in turn. The elapsed time gives the number of messages, because browsers delay timers. */
 function startFlood() {
   const state = { due: 0, last: performance.now(), turn: 0 };
   state.timer = setInterval(() => {

@@ -1,14 +1,14 @@
-// One pane: a client of its own, what it was given, and the drawing of it. Draws at most once per frame, whatever the
-// rate. All text goes through textContent. Never counts for the verdict: that is tally.js.
+// One pane: its client, the messages that it received, and their display. Draws at most once per frame, at any message
+// rate. Sets text only through textContent. Never counts for the verdict (tally.js).
 import { createClient } from './client.js';
 import { percentile } from './tally.js';
 
 const MESSAGES_SHOWN = 100;
 const LATENCIES_KEPT = 200;
-/** A stop may be lost, so a typing user is forgotten after this long, in milliseconds. */
+/** A typing user disappears after this time, milliseconds, because typing_stop may be lost. */
 const TYPING_SHOWN_MS = 4_000;
 
-/** A WebSocket class that remembers its newest instance, so that the page can drop it behind the client's back. */
+/** A WebSocket class that remembers its newest instance, so that the page can close it without the client library. */
 function tappedWebSocket() {
   return class extends WebSocket {
     static newest = null;
@@ -58,7 +58,7 @@ export class Pane {
     this.draw();
   }
 
-  /** Connects with the given affinity; rejects when the server refuses for good. */
+  /** Connects with the given affinity. Rejects when the server refuses and a retry would not help. */
   async connect(url, token, affinity) {
     this.url = url;
     this.token = token;
@@ -99,7 +99,7 @@ export class Pane {
       onMessage: (message) => this.#receive(message),
       onLost: ({ reason, from, to }) => {
         this.hooks.onLost(this, to.offset, from.epoch === to.epoch);
-        this.#show({ mark: `History lost (${reason}): goes on after offset ${to.offset}.` });
+        this.#show({ mark: `History lost (${reason}): the subscription continues after offset ${to.offset}.` });
       },
       onTyping: ({ user, typing }) => {
         if (typing) this.#typing.set(user, performance.now());
@@ -116,7 +116,7 @@ export class Pane {
     this.draw();
   }
 
-  /** Publishes over this pane's connection, or over HTTP with its token; resolves with the offset. */
+  /** Publishes over the connection of this pane, or over HTTP with its token. Resolves with the offset. */
   async publish(data, how) {
     if (how === 'ws') return (await this.client.publish(this.channel, data)).offset;
     const response = await fetch(`${this.url}/v1/chat.postMessage`, {
@@ -130,8 +130,8 @@ export class Pane {
   }
 
   /**
-   * Drops the socket without telling the client. A browser cannot cut TCP; this is as near as it gets: from here on
-   * it discards what arrives and what is sent, and the client learns of it by the close event.
+   * Closes the socket without the client library, which notices it by the close event. A browser cannot cut a TCP
+   * connection; from this call on it discards what arrives and what is sent, which is the closest to a cut.
    */
   dropConnection() {
     this.#socket.newest?.close(4400, 'dropped by the demo page');
@@ -147,7 +147,7 @@ export class Pane {
   draw() {
     if (this.#drawing) return;
     this.#drawing = true;
-    // Not requestAnimationFrame alone: it rests in background tabs, and the list of what is to be shown would grow.
+    // Browsers pause requestAnimationFrame in background tabs; there a timeout draws.
     const frame = document.hidden ? setTimeout : requestAnimationFrame;
     frame(() => {
       this.#drawing = false;
@@ -221,7 +221,7 @@ export class Pane {
   #drawMessages() {
     const { messages } = this.#slots;
     if (this.#unshown.length === 0) return;
-    // Follow the newest, unless somebody scrolled up to read.
+    // Scroll to the newest message, unless the user has scrolled up.
     const following = messages.scrollHeight - messages.scrollTop - messages.clientHeight < 40;
     messages.append(...this.#unshown.map(row));
     this.#unshown = [];

@@ -1,27 +1,27 @@
-// Counts what this page sent against what its panes were given. Pure: no clock, no page. It never asks the client
-// library whether all is well: it looks only at what the library handed over.
+// Compares what this page published with what its panes received. Pure: no clock, no page. Never relies on the counters of
+// the client library, only on the messages that it delivered.
 
-/** An acknowledged message that a pane has not been given after this long counts as lost, in milliseconds. */
+/** An acknowledged message that a pane has not received after this time counts as lost, milliseconds. */
 export const LATE_MS = 10_000;
-/** Message ids that a pane remembers, to tell a duplicate from a message that came too late. */
+/** Message ids that a pane remembers, to distinguish a duplicate from a message out of order. */
 const REMEMBERED = 5_000;
 
-/** What one pane was given, against the offsets. */
+/** What one pane received, checked by offset. */
 class Receipt {
   received = 0;
   duplicated = 0;
   outOfOrder = 0;
   skipped = 0;
-  /** Offset of the newest message given; null before the subscription began. */
+  /** Offset of the newest message received; null before the subscription began. */
   offset = null;
   ids = new Set();
 
-  /** The subscription begins behind this offset. */
+  /** The subscription begins after this offset. */
   begin(offset) {
     this.offset = offset;
   }
 
-  /** History is gone. Within an epoch the offsets say how much; in a new one they begin anew. */
+  /** History was lost. Within one epoch the offsets show how much; a new epoch counts from 1 again. */
   lose(offset, sameEpoch) {
     if (sameEpoch && this.offset !== null) this.skipped += Math.max(0, offset - this.offset);
     this.offset = offset;
@@ -44,7 +44,7 @@ export class Tally {
   sent = 0;
   acked = 0;
   failed = 0;
-  /** Published and not settled yet, by sequence number: when it was acknowledged, where, and who still lacks it. */
+  /** Unsettled messages by sequence number: time and offset of the ack, and the panes that have not received it. */
   open = new Map();
   panes;
 
@@ -66,13 +66,13 @@ export class Tally {
     this.settle(seq, entry);
   }
 
-  /** Not acknowledged, so nothing is promised: it may arrive or not. */
+  /** The publish was not acknowledged, so the message may arrive or not. */
   fail(seq) {
     this.failed += 1;
     this.open.delete(seq);
   }
 
-  /** `seq` is null for messages of others. */
+  /** `seq` is null for messages that this page did not publish. */
   receive(pane, seq, message) {
     const receipt = this.panes.get(pane);
     const repeated = receipt.offset !== null && message.offset <= receipt.offset;
@@ -96,7 +96,7 @@ export class Tally {
       const { lacking, offset, ackedAt } = entry;
       for (const pane of lacking) {
         const receipt = this.panes.get(pane);
-        // Behind the cursor: from before the subscription, or counted in `skipped` already.
+        // The pane is beyond this offset: the message is older than the subscription, or counted in `skipped`.
         if (receipt.offset !== null && receipt.offset >= offset) lacking.delete(pane);
         else if (now - ackedAt > LATE_MS) lost += 1;
         else underway += 1;
@@ -120,7 +120,7 @@ export class Tally {
   }
 }
 
-/** The value below which the share `p` of `values` lies; NaN without values. */
+/** The percentile: at least the share `p` of `values` is not above it; NaN without values. */
 export function percentile(values, p) {
   const sorted = [...values].sort((a, b) => a - b);
   return sorted[Math.min(sorted.length - 1, Math.ceil(sorted.length * p) - 1)] ?? Number.NaN;

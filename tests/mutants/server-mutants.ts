@@ -257,7 +257,7 @@ export const SERVER_MUTANTS: readonly Mutant[] = [
   },
   {
     part: 'drain',
-    bug: 'everybody is asked to leave at once',
+    bug: 'every connection is asked to reconnect at once',
     file: 'server/gateway/drain.ts',
     find: 'waiting.splice(0, Math.floor(allowance))',
     replace: 'waiting.splice(0)',
@@ -281,7 +281,7 @@ export const SERVER_MUTANTS: readonly Mutant[] = [
   },
   {
     part: 'herd',
-    bug: 'everybody is let in at once',
+    bug: 'every connection is admitted at once',
     file: 'server/gateway/admission.ts',
     find: 'if (waitMs === 0) return undefined;',
     replace: 'if (waitMs >= 0) return undefined;',
@@ -332,7 +332,7 @@ export const SERVER_MUTANTS: readonly Mutant[] = [
   },
   {
     part: 'hostile input',
-    bug: 'slow requests are looked for twice a minute, as Node does by itself',
+    bug: 'slow requests are checked every minute in place of every 2 s',
     file: 'server/http/app.ts',
     find: 'connectionsCheckingInterval: TIMEOUT_CHECK_MS',
     replace: 'connectionsCheckingInterval: TIMEOUT_CHECK_MS * 30',
@@ -341,7 +341,7 @@ export const SERVER_MUTANTS: readonly Mutant[] = [
   },
   {
     part: 'hostile input',
-    bug: 'any number of TCP connections is held',
+    bug: 'the number of TCP connections is not limited',
     file: 'server/http/app.ts',
     find: 'app.server.maxConnections = options.maxConnections;',
     replace: '',
@@ -350,7 +350,7 @@ export const SERVER_MUTANTS: readonly Mutant[] = [
   },
   {
     part: 'half-open sockets',
-    bug: 'who does not answer a ping stays',
+    bug: 'a connection that does not answer a ping stays open',
     file: 'server/gateway/heartbeat.ts',
     find: 'if (!connection.alive) connection.expire();',
     replace: 'void connection;',

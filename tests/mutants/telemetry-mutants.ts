@@ -161,9 +161,8 @@ export const TELEMETRY_MUTANTS: readonly Mutant[] = [
     part: 'drain',
     bug: 'SIGTERM does not shorten a drain that is under way',
     file: 'server/gateway/drain.ts',
-    find: 'async function askAll(connections: ReadonlySet<Connection>, { rate, deadline }: DrainOptions): Promise<void> {',
-    replace:
-      'async function askAll(connections: ReadonlySet<Connection>, { rate, deadline: now }: DrainOptions): Promise<void> {\n  const first = now();\n  const deadline = () => first;',
+    find: '  const waiting = [...connections];\n',
+    replace: '  const waiting = [...connections];\n  const first = deadline();\n  deadline = () => first;\n',
     tests: 'tests/unit/server/gateway/drain',
   },
   {

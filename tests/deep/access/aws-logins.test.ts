@@ -1,6 +1,6 @@
 /**
- * A node whose database is known by a certificate of a private authority, and has a password that changes, as on RDS: a
- * real PostgreSQL with TLS, a fake Secrets Manager, a rotation under load.
+ * A node whose database has a certificate of a private authority and a rotating password, as on RDS: a real PostgreSQL
+ * with TLS, a fake Secrets Manager, rotations under load.
  */
 import { execFileSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
@@ -18,7 +18,7 @@ import { FakeAws } from '../../support/fake-aws/fake-aws.ts';
 import { describeWith } from '../../support/requirements.ts';
 import { eventually } from '../../support/wait.ts';
 
-/** An authority, and a server certificate of it for `localhost`. */
+/** Creates two authorities, and a server certificate for `localhost` that the first has signed. */
 function certificates(directory: string) {
   const file = (name: string) => join(directory, name);
   const openssl = (...args: string[]) => execFileSync('openssl', args, { stdio: 'pipe' });
@@ -84,7 +84,7 @@ describeWith('moto')('a database as on RDS', () => {
   let secretArn: string;
   let url: string;
 
-  /** What RDS does when it rotates, in this order or the other. */
+  /** The two steps of a rotation by RDS, in either order. */
   const changeInPostgres = (password: string) => admin.query(`ALTER ROLE ${ROLE} PASSWORD '${password}'`);
   const changeInSecret = (password: string) =>
     aws.ask([
@@ -153,11 +153,11 @@ describeWith('moto')('a database as on RDS', () => {
       }
     };
 
-    test('is used, with the authority that was named', async () => {
+    test('is used, with the configured authority', async () => {
       expect(await connect('localhost', await loadCertificates(files.ca))).toEqual({ ssl: true });
     });
 
-    test('a server of another authority, of another name, or that only the system could know is refused', async () => {
+    test('a server with another authority or another name is refused, also when no authority is configured', async () => {
       await expect(connect('localhost', await loadCertificates(files.other))).rejects.toThrow(/certificate/);
       await expect(connect('127.0.0.1', await loadCertificates(files.ca))).rejects.toThrow(/altnames|IP/);
       await expect(connect('localhost', undefined)).rejects.toThrow(/certificate/);
@@ -184,11 +184,11 @@ describeWith('moto')('a database as on RDS', () => {
       token = await cluster.token({ user: 'ada' });
     });
 
-    test('is found by connections that are opened after it; nothing acknowledged is missing', async () => {
+    test('is used by connections opened after it; no acknowledged message is missing', async () => {
       await untilAcknowledged('before');
       await changeInPostgres('second-secret');
       await changeInSecret('second-secret');
-      // Connections that are open stay so.
+      // Open connections stay open.
       expect(await publish('during')).toBe(200);
       await cutConnections();
       await untilAcknowledged('after');
@@ -196,7 +196,7 @@ describeWith('moto')('a database as on RDS', () => {
       expect(rows[0].n).toBe(acknowledged.size);
     }, 60_000);
 
-    test('that the secret tells late is an outage that ends by itself', async () => {
+    test('that reaches the secret late is an outage that ends without intervention', async () => {
       await changeInPostgres('third-secret');
       await cutConnections();
       await eventually(async () => expect(await publish('too-early')).toBe(503));
@@ -207,7 +207,7 @@ describeWith('moto')('a database as on RDS', () => {
       expect(rows[0].n).toBe(acknowledged.size);
     }, 90_000);
 
-    test('is in no log', () => {
+    test('is not in the log', () => {
       const log = readFileSync(join(directory, 'node-1.log'), 'utf8');
       expect(log).toContain('28P01');
       expect(log).not.toMatch(/second-secret|third-secret/);

@@ -1,4 +1,4 @@
-/** A node whose target is deregistered drains at once, and is still there until SIGTERM ends it. */
+/** A node whose target is deregistered drains at once, and stays alive until SIGTERM. */
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
@@ -54,7 +54,7 @@ describeWith('moto')('a node that its load balancer takes out of service', () =>
       'Targets.member.1.Port': String(faulty.node(0).port),
     });
 
-  test('moves its connections before any signal, loses nothing, and then stops at once when it is told to', async () => {
+  test('moves its connections before any signal, loses no message, and stops at once on SIGTERM', async () => {
     const auditor = new Auditor({ history: httpHistory({ url: faulty.node(1).url, token }) });
     let leaving = false;
     const wsUrl = () => faulty.node(leaving ? 1 : 0).wsUrl;
@@ -64,7 +64,7 @@ describeWith('moto')('a node that its load balancer takes out of service', () =>
     );
     await eventually(() => expect(clients.every((client) => client.isReady)).toBe(true));
     const publisher = new AuditedPublisher({ auditor, token, name: 'p', url: () => faulty.node(1).url });
-    // Registered and polled: nothing happens.
+    // While the target is registered, the polls start no drain.
     await sleep(2_500);
     expect(await metric(faulty.node(0).metricsUrl, 'holdfast_draining')).toBe(0);
     leaving = true;
@@ -73,7 +73,7 @@ describeWith('moto')('a node that its load balancer takes out of service', () =>
       await publisher.publish('room:1');
       expect(await metric(faulty.node(0).metricsUrl, 'holdfast_connections')).toBe(0);
     });
-    // Out of service, and alive: the balancer may still be sending requests that were under way.
+    // The node stays alive, because the load balancer may still send requests that are in progress.
     expect(faulty.node(0).process.exit).toBeUndefined();
     expect((await fetch(`${faulty.node(0).url}/healthz`)).status).toBe(200);
     expect((await fetch(`${faulty.node(0).url}/readyz`)).status).toBe(503);

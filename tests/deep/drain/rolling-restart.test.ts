@@ -1,4 +1,4 @@
-/** All nodes restarted one after the other under load: nothing lost, and clients come back no faster than the drain sends them. */
+/** All nodes are restarted in turn under load: no message is lost, and clients reconnect at the drain rate. */
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { Auditor } from '../../../server/audit/auditor.ts';
 import { httpHistory } from '../../../server/audit/http-history.ts';
@@ -31,7 +31,7 @@ describeWith('redis', 'nginx')('a rolling restart', () => {
 
   const connections = (index: number) => metric(faulty.node(index).metricsUrl, 'holdfast_connections');
 
-  test('of every node under load loses nothing, moves clients at the drain’s pace, and says how far it is', async () => {
+  test('of every node under load loses no message, moves clients at DRAIN_RATE, and logs its progress', async () => {
     const { url, wsUrl } = faulty.cluster;
     const auditor = new Auditor({ history: httpHistory({ url, token }) });
     const channels = ['room:1', 'room:2'];
@@ -55,7 +55,7 @@ describeWith('redis', 'nginx')('a rolling restart', () => {
         await node.stop();
         const seconds = (performance.now() - begin) / 1000;
         expect(moved).toBeGreaterThan(0);
-        // At this many a second it takes so long. The first leave at once, hence the one less.
+        // The least time at this rate. The first connection leaves at once, therefore minus one.
         expect(seconds).toBeGreaterThan((moved - 1) / DRAIN_RATE);
         const lines = node.process
           .output()
@@ -67,7 +67,7 @@ describeWith('redis', 'nginx')('a rolling restart', () => {
         expect(first).toMatchObject({ connections: moved, remaining: moved });
         expect(last).toMatchObject({ connections: moved, remaining: 0 });
         await eventually(() => expect(clients.every((client) => client.isReady)).toBe(true));
-        // Each moved once: nobody was sent to a node that was leaving too.
+        // Each client moved once, so none was sent to a node that was draining.
         expect(reconnects() - before).toBe(moved);
         await node.restart();
       }

@@ -1,4 +1,4 @@
-/** The three ways in, and all the ways to be kept out. */
+/** Authentication by ticket, first message and query: valid credentials are accepted, all others are refused. */
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
@@ -56,7 +56,7 @@ describeWith('redis')('authentication', () => {
     return client;
   }
 
-  test('a ticket opens one connection, on any node, and no second one anywhere', async () => {
+  test('a ticket opens one connection, on any node, and no second one on any node', async () => {
     const { ticket } = await fetchTicket();
     const first = withTicket(ticket, 1);
     expect(await first.next('welcome')).toMatchObject({ user: 'ada', node_id: 'node-2' });
@@ -106,7 +106,7 @@ describeWith('redis')('authentication', () => {
     expect(silent.status).toBe(401);
   });
 
-  test('without a ticket the first command must be auth, and must come in time', async () => {
+  test('without a ticket the first command must be auth, within the time limit', async () => {
     const late = new RawClient(node(0).wsUrl);
     expect(await late.closeCode()).toBe(1008);
     const other = new RawClient(node(0).wsUrl);
@@ -116,7 +116,7 @@ describeWith('redis')('authentication', () => {
     expect(await other.closeCode()).toBe(1008);
   });
 
-  test('commands sent right behind auth are done after it', async () => {
+  test('commands sent right behind auth are executed after authentication', async () => {
     const client = await withToken(token);
     client.send({ type: 'subscribe', id: 's', channel: 'room:behind' });
     client.send({ type: 'publish', id: 'p', channel: 'room:behind', data: 1 });
@@ -129,7 +129,7 @@ describeWith('redis')('authentication', () => {
     client.close();
   });
 
-  test('claims say which channels: subscribing, publishing and reading others is forbidden', async () => {
+  test('subscribing, publishing and reading are forbidden on channels that the claims do not permit', async () => {
     const channels = { subscribe: ['room:*'], publish: ['inbox:{user}'] };
     const narrow = await sign({ channels }, cluster.secret);
     const client = await withToken(narrow);
@@ -158,7 +158,7 @@ describeWith('redis')('authentication', () => {
     for (const open of [client, nothing, byTicket]) open.close();
   });
 
-  test('a session ends with its token, with a code that asks for a new one', async () => {
+  test('a session ends when its token expires, with a code that asks for a new token', async () => {
     const brief = await sign({ exp: seconds() + 2 }, cluster.secret);
     const byTicket = withTicket((await fetchTicket(brief)).ticket);
     const byMessage = await withToken(brief);
@@ -168,7 +168,7 @@ describeWith('redis')('authentication', () => {
     }
   });
 
-  test('a token in the query is refused, unless it is switched on', async () => {
+  test('a token in the query is refused, unless AUTH_QUERY_TOKEN is on', async () => {
     const open = (bearer: string) => new RawClient(node(1).wsUrl, { query: `?token=${bearer}` });
     expect(await open(token).closeCode()).toBe(1008);
     await node(1).restart({ AUTH_QUERY_TOKEN: 'true' });
@@ -186,7 +186,7 @@ describeWith('redis')('authentication', () => {
       expect([what, await open(bearer).closeCode()]).toEqual([what, 1008]);
   });
 
-  test('with Redis away a ticket is honoured once per node, and counted', async () => {
+  test('without Redis a ticket is accepted once per node, and counted as unchecked', async () => {
     const { ticket } = await fetchTicket();
     await cluster.redis?.process.stop('SIGTERM', 5_000);
     const client = withTicket(ticket);
@@ -249,7 +249,7 @@ describeWith()('authentication by JWKS', () => {
     return client;
   }
 
-  test('tokens of the issuer are accepted; other keys, issuers, and a public key used as a secret are not', async () => {
+  test('tokens of the issuer are accepted; tokens of other keys or issuers, or with a public key as the secret, are not', async () => {
     expect(await status(await issue({}, good.privateKey))).toBe(200);
     expect(await status(await issue({ iss: 'https://other' }, good.privateKey))).toBe(401);
     expect(await status(await issue({}, (await generateKeyPair('ES256')).privateKey))).toBe(401);
@@ -262,7 +262,7 @@ describeWith()('authentication by JWKS', () => {
     client.close();
   });
 
-  test('an issuer that fails is no fault of the token: the answer is to retry, and heals with the issuer', async () => {
+  test('while the issuer fails, valid tokens get a temporary error; they are accepted when it works again', async () => {
     await cluster.node(0).restart();
     const token = await issue({}, good.privateKey);
     for (mode of ['failing', 'nonsense', 'wrong'] as const) {
@@ -276,13 +276,13 @@ describeWith()('authentication by JWKS', () => {
       ]);
       expect([mode, await (await connect(token)).closeCode()]).toEqual([mode, 1013]);
     }
-    // Not `rejected`: nobody said anything against the token.
+    // Not `rejected`: no check has refused the token.
     const results = (result: string) =>
       metric(cluster.node(0).metricsUrl, 'holdfast_authentications_total', { method: 'http', result });
     expect([await results('unavailable'), await results('rejected')]).toEqual([3, 0]);
     expect(await status('nonsense')).toBe(401);
     mode = 'slow';
-    // The token came in time; that the keys come later than AUTH_TIMEOUT_MS is not the client's fault.
+    // AUTH_TIMEOUT_MS limits the arrival of the token only, not the time to fetch the keys.
     const [client, hasty] = await Promise.all([connect(token), connect(token)]);
     for (let i = 0; i < 40; i++) hasty.send({ type: 'subscribe', channel: `room:${i}` });
     expect(await hasty.closeCode()).toBe(4500);

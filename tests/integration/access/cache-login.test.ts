@@ -1,4 +1,4 @@
-/** The login at ElastiCache is what AWS's own client would have signed, and a connection always uses the latest. */
+/** The login for ElastiCache equals the one that the AWS SDK signs, and each new connection uses the latest. */
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
@@ -34,12 +34,12 @@ describeWith('moto')('the token', () => {
   });
 });
 
-test('a cache’s name counts in lower case, as AWS stores it', async () => {
+test('the name of a cache is written in lower case, as AWS stores it', async () => {
   const token = await cacheToken({ ...options(), cache: 'Holdfast-Prod' });
   expect(token).toMatch(/^holdfast-prod\/\?Action=connect&User=holdfast-prod-server&/);
 });
 
-test('the first login must be made; later ones may fail, and are made again', async () => {
+test('a failure of the first login is an error; a later failure keeps the old login and is retried', async () => {
   jest.useFakeTimers();
   try {
     let fails = true;
@@ -58,10 +58,10 @@ test('the first login must be made; later ones may fail, and are made again', as
     expect([login.password, errors.length]).toEqual([first, 1]);
     fails = false;
     await jest.advanceTimersByTimeAsync(240_000);
-    // Signing is done by real threads, which fake timers do not wait for.
+    // Real threads do the signing, and fake timers do not wait for them.
     jest.useRealTimers();
     await eventually(() => expect(login.password).not.toBe(first));
-    // Made anew well before AWS would refuse the one before.
+    // The new login is made well before the old one expires.
     expect(2 * 240).toBeLessThan(Number(new URL(`http://${login.password}`).searchParams.get('X-Amz-Expires')));
     login.stop();
   } finally {
@@ -83,7 +83,7 @@ describe('a connection', () => {
     removeTemporary(logs);
   });
 
-  test('that broke comes back with the latest password', async () => {
+  test('that broke reconnects with the latest password', async () => {
     const setPassword = (password: string) =>
       server.command(['ACL', 'SETUSER', 'server', 'on', 'resetpass', `>${password}`, '~*', '&*', '+@all']);
     let password = 'first';
@@ -101,7 +101,7 @@ describe('a connection', () => {
     password = 'second';
     await server.command(['CLIENT', 'KILL', 'USER', 'server']);
     await eventually(async () => expect(await redis.call('ACL', 'WHOAMI')).toBe('server'));
-    // And not because Redis would take anything.
+    // A wrong password is refused, so the success above is that of the right one.
     await setPassword('third');
     await server.command(['CLIENT', 'KILL', 'USER', 'server']);
     await eventually(async () => await expect(redis.call('ACL', 'WHOAMI')).rejects.toThrow());

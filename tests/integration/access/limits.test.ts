@@ -1,4 +1,4 @@
-/** Whatever comes in is answered by the right error or close code, and the node goes on serving the others. */
+/** Every invalid or excessive input gets the right error or close code, and the node continues to serve other clients. */
 import { randomBytes } from 'node:crypto';
 import { request as httpRequest, type IncomingMessage } from 'node:http';
 import { connect, type Socket } from 'node:net';
@@ -43,7 +43,7 @@ describe('limits', () => {
   const newToken = () => cluster.token({ user: `user-${++users}` });
   const open = async () => RawClient.open(node().wsUrl, await newToken());
 
-  /** The status of an upgrade request that is refused, or 101. */
+  /** The answer to an upgrade request: status 101, or that of a refusal. */
   function upgradeStatus(path: string, headers: Record<string, string> = {}): Promise<IncomingMessage> {
     return new Promise((resolve, reject) => {
       const request = httpRequest(`${node().url}${path}`, {
@@ -65,7 +65,7 @@ describe('limits', () => {
     });
   }
 
-  /** A socket after a handmade upgrade, for requests and frames that no library would send. */
+  /** A TCP socket after a handmade upgrade request, to send what no library would send. */
   function rawSocket(target = '/ws', onAnswer: (answer: string) => void = () => {}): Promise<Socket> {
     return new Promise((resolve, reject) => {
       const socket = connect(node().port, '127.0.0.1');
@@ -110,7 +110,7 @@ describe('limits', () => {
     }
   }
 
-  /** A masked client frame; the mask is zero, so the payload stands as it is. */
+  /** A masked client frame. The mask is zero, so the payload is readable. */
   const frame = (firstByte: number, payload: Buffer | string, mask = 0x80) => {
     const body = Buffer.from(payload);
     return Buffer.concat([
@@ -120,7 +120,7 @@ describe('limits', () => {
     ]);
   };
 
-  test('frames that break RFC 6455, UTF-8 or the text-only rule are closed with its codes', async () => {
+  test('frames that break RFC 6455, UTF-8 or the text-only rule close the connection with their code', async () => {
     expect(await closeCodeFor(frame(0x81, '{}', 0))).toBe(1002);
     expect(await closeCodeFor(frame(0xc1, '{}'))).toBe(1002);
     expect(await closeCodeFor(frame(0x83, '{}'))).toBe(1002);
@@ -138,7 +138,7 @@ describe('limits', () => {
     expect(await parts.closeCode()).toBe(1009);
     const counted = () => metric(node().metricsUrl, 'holdfast_closes_total', { code: '1009' });
     await eventually(async () => expect(await counted()).toBe(2));
-    // Only its header says that it is large: 2^63 and 2^32 bytes.
+    // Only the frame header announces the size: 2^63 and 2^32 bytes.
     for (const length of ['8000000000000000', '0000000100000000'])
       expect(await closeCodeFor(Buffer.from(`81ff${length}00000000`, 'hex'))).toBe(1009);
     await eventually(async () => expect(await counted()).toBe(4));
@@ -153,7 +153,7 @@ describe('limits', () => {
     client.close();
   });
 
-  test('what is not a command is answered, and after ten of those the connection is closed with 4500', async () => {
+  test('an invalid command is answered with an error; the tenth closes the connection with 4500', async () => {
     const client = await open();
     const bad = [
       '',
@@ -176,7 +176,7 @@ describe('limits', () => {
     expect(await client.closeCode()).toBe(4500);
   });
 
-  test('data that is nested 30,000 deep is answered, not crashed on', async () => {
+  test('data that is nested 30,000 deep is answered, and the node stays alive', async () => {
     const client = await open();
     client.send(
       `{"type":"publish","id":"deep","channel":"room:deep","data":${'['.repeat(30_000)}${']'.repeat(30_000)}}`,
@@ -189,7 +189,7 @@ describe('limits', () => {
     client.close();
   });
 
-  test('a connection over its command rate is told to wait, and served again after that', async () => {
+  test('a connection over its command rate gets retry_after_ms, and is served again after that time', async () => {
     const client = await open();
     for (let i = 0; i < 150; i++) client.send({ type: 'ping' });
     const error = await client.next('error', (push) => push.code === 'rate_limited');
@@ -239,7 +239,7 @@ describe('limits', () => {
     await eventually(async () => (await RawClient.open(node().wsUrl, token)).close());
   });
 
-  test('a publish sent right behind a subscribe is seen by that subscription, and publishes keep their order', async () => {
+  test('a publish sent right behind a subscribe reaches that subscription, and publishes keep their order', async () => {
     for (let round = 0; round < 10; round++) {
       const client = await open();
       const channel = `room:behind-${round}`;
@@ -269,7 +269,7 @@ describe('limits', () => {
     client.close();
   });
 
-  test('upgrades from foreign origins, with other sub-protocols or to other paths are refused in HTTP', async () => {
+  test('upgrades with a foreign origin, other sub-protocols or another path get an HTTP error', async () => {
     const status = async (path: string, headers?: Record<string, string>) =>
       (await upgradeStatus(path, headers)).statusCode;
     expect(await status('/ws')).toBe(101);
@@ -285,13 +285,13 @@ describe('limits', () => {
     expect(await status('/ws', { 'sec-websocket-version': '7' })).toBe(400);
   });
 
-  test('an upgrade request whose target is no URL is refused like any other', async () => {
+  test('an upgrade request whose target is not a URL gets an HTTP error', async () => {
     expect(await rawStatus('/ws')).toBe(101);
     for (const target of ['//', '///', '//:', 'http://[', 'http://', '//a b', '/\\\\ws', '*', '//evil.example/other'])
       expect([target, [400, 404]]).toEqual([target, expect.arrayContaining([await rawStatus(target)])]);
   });
 
-  test('random bytes in place of frames end nothing but their own connection', async () => {
+  test('random bytes in place of frames end only their own connection', async () => {
     const bytes = fc.uint8Array({ minLength: 1, maxLength: 300 });
     const nearFrame = fc
       .tuple(fc.integer({ min: 0, max: 255 }), fc.integer({ min: 0x80, max: 0xff }), bytes)
@@ -312,7 +312,7 @@ describe('limits', () => {
     }
   });
 
-  test('random JSON in place of commands is answered with errors of the list, and closed with codes of the list', async () => {
+  test('random JSON in place of commands gets only errors and close codes of the lists', async () => {
     const field = fc.oneof(fc.jsonValue(), fc.constantFrom('room:fuzz', 'x', 1, '', '__proto__'));
     const names = fc.constantFrom('id', 'channel', 'data', 'recover', 'token', 'client_msg_id', '__proto__', 'other');
     const command = fc
@@ -335,7 +335,7 @@ describe('limits', () => {
     }
   });
 
-  test('a body over the limit is 413, and a full or hurried node answers 503 with Retry-After', async () => {
+  test('a body over the limit gets 413; a node that is full or over its accept rate answers 503 with Retry-After', async () => {
     const token = await newToken();
     expect(await post(node().url, token, { channel: 'room:1', text: 'x'.repeat(70_000) })).toMatchObject({
       status: 413,

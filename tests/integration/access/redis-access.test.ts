@@ -1,4 +1,4 @@
-/** What the servers' user in ElastiCache may do is what a node does, and no more: a real node as that user of a real Redis. */
+/** The ElastiCache user of the nodes may do what a node needs, and nothing else: a real node with that user on a real Redis. */
 
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { Redis } from 'ioredis';
@@ -13,7 +13,7 @@ import { eventually } from '../../support/wait.ts';
 const ACCESS = [SERVER_ACCESS, CLUSTER_ACCESS];
 
 for (const [i, kind] of BACKPLANES.entries())
-  describeWith(kind.needs)(`the servers’ user in ${kind.name}`, () => {
+  describeWith(kind.needs)(`the Redis user of the nodes in ${kind.name}`, () => {
     let backplane: RunningBackplane;
     let admins: Redis[];
     let cluster: Cluster;
@@ -35,7 +35,7 @@ for (const [i, kind] of BACKPLANES.entries())
       await backplane?.stop();
     });
 
-    test('carries messages, tickets and presence', async () => {
+    test('can carry messages, tickets and presence', async () => {
       const token = await cluster.token({ user: 'ada' });
       const [a, b] = cluster.nodes;
       for (const node of cluster.nodes)
@@ -61,7 +61,7 @@ for (const [i, kind] of BACKPLANES.entries())
       client.close();
     });
 
-    test('may not touch what is not the servers’', async () => {
+    test('cannot use other keys, channels and commands', async () => {
       const url = new URL(backplane.options.redisUrl);
       const server = new Redis({ host: url.hostname, port: Number(url.port), username: 'server', password: 'secret' });
       for (const [command, ...args] of [

@@ -8,7 +8,7 @@ import { RawClient } from '../../support/raw-client.ts';
 import { describeWith } from '../../support/requirements.ts';
 import { eventually, sleep } from '../../support/wait.ts';
 
-/** Who is there, as a client has to work it out: the answer, then joined and left. */
+/** The present users, as a client computes them from the answer and the changes. */
 function presentIn(client: RawClient, channel: string): string[] {
   const users = new Set<string>();
   for (const push of client.pushes) {
@@ -37,7 +37,7 @@ for (const kind of BACKPLANES)
       return client;
     }
 
-    test('typing reaches the others on every node, not the one who types, and leaves no row', async () => {
+    test('typing reaches the other subscribers on every node, not its sender, and is not stored', async () => {
       const clients = await Promise.all([
         join(0, 'ann', 'room:typing'),
         join(0, 'ben', 'room:typing'),
@@ -72,7 +72,7 @@ for (const kind of BACKPLANES)
       client.close();
     });
 
-    test('presence shows the users of all nodes once each, as they come and go', async () => {
+    test('presence names each user of all nodes once, and reports joins and leaves', async () => {
       const channel = 'room:present';
       const ann = await join(0, 'ann', channel);
       ann.send({ type: 'presence', id: 'p', channel });
@@ -91,7 +91,7 @@ for (const kind of BACKPLANES)
       benFirst.close();
       cat.send({ type: 'unsubscribe', channel });
       await eventually(() => expect(presentIn(ann, channel)).toEqual(['ann', 'ben']));
-      // Ben has another connection on another node, so he is still there after a full round of refreshes.
+      // Ben has a connection on another node, so he stays present after a full round of refreshes.
       await sleep(1_500);
       expect(presentIn(ann, channel)).toEqual(['ann', 'ben']);
       benSecond.close();
@@ -99,7 +99,7 @@ for (const kind of BACKPLANES)
       for (const client of [ann, cat]) client.close();
     });
 
-    test('users of a node that was killed leave the presence when their time runs out', async () => {
+    test('users of a killed node leave the presence after PRESENCE_TTL_MS', async () => {
       const channel = 'room:killed';
       const [ann, dan] = (await Promise.all([join(0, 'ann', channel), join(1, 'dan', channel)])) as [
         RawClient,
@@ -113,7 +113,7 @@ for (const kind of BACKPLANES)
       ann.close();
     }, 60_000);
 
-    test('with Redis away presence says that it is partial', async () => {
+    test('without Redis presence is marked as partial', async () => {
       await Promise.all(backplane.servers.map((server) => server.process.stop('SIGTERM', 5_000)));
       const ann = await join(0, 'ann', 'room:partial');
       ann.send({ type: 'presence', channel: 'room:partial' });

@@ -1,4 +1,4 @@
-/** A node learns from AWS itself, before any signal, that its load balancer takes it out of service. */
+/** A node detects through the AWS API, before any signal, that its load balancer takes it out of service. */
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals';
@@ -40,7 +40,7 @@ describeWith('moto')('deregistration of an ECS task from its target group', () =
     await moto?.stop();
   });
 
-  /** What ECS serves to a task: `/credentials/ROLE` and `/v4/ADDRESS/task`. */
+  /** The endpoints that ECS offers to a task: `/credentials/ROLE` and `/v4/ADDRESS/task`. */
   function startEcs(): Promise<Server> {
     const server = createServer((request, response) => {
       const [, what, name = ''] = (request.url ?? '').split('/');
@@ -86,7 +86,7 @@ describeWith('moto')('deregistration of an ECS task from its target group', () =
       'Targets.member.1.Port': String(PORT),
     });
 
-  test('is told once, with no more than the one permission, and not before the task was registered', async () => {
+  test('is reported once, with a single permission, and not before the task was registered', async () => {
     const requestsBefore = credentialRequests;
     const [seen, other] = [watch('10.0.0.5'), watch('10.0.0.6')];
     await targets('RegisterTargets', '10.0.0.6');
@@ -103,7 +103,7 @@ describeWith('moto')('deregistration of an ECS task from its target group', () =
     expect(credentialRequests - requestsBefore).toBe(2);
   });
 
-  test('no permission, a wrong secret and unknown keys are errors that name the reason, and nothing else', async () => {
+  test('a missing permission, a wrong secret and unknown keys are errors with their reason, and no deregistration', async () => {
     await targets('RegisterTargets', '10.0.0.7');
     const { accessKeyId = '', sessionToken = '' } = roles.get('least') ?? {};
     const seen = [
@@ -120,7 +120,7 @@ describeWith('moto')('deregistration of an ECS task from its target group', () =
     for (const { states, deregistered } of seen) expect([states, deregistered]).toEqual([[], []]);
   });
 
-  test('an API that hangs is no deregistration; a deregistration in the meantime is seen after', async () => {
+  test('an API that hangs is not a deregistration; one that happens meanwhile is reported afterwards', async () => {
     await targets('RegisterTargets', '10.0.0.8');
     const [seen, gone] = [watch('10.0.0.8', { timeoutMs: 1_000 }), watch('10.0.0.9', { timeoutMs: 1_000 })];
     await targets('RegisterTargets', '10.0.0.9');

@@ -1,4 +1,4 @@
-/** A node leaves service at a pace and loses nothing; a client that does not read holds up nobody and misses nothing. */
+/** A drain keeps its rate and loses no message. A client that does not read delays no other client and misses no message. */
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import type { Cluster } from '../../../infra/local/servers/cluster.ts';
 import { metric, post } from '../../support/api.ts';
@@ -7,7 +7,7 @@ import { offsetsUpTo, RawClient } from '../../support/raw-client.ts';
 import { describeWith } from '../../support/requirements.ts';
 import { eventually, sleep } from '../../support/wait.ts';
 
-describeWith('redis')('leaving and lagging', () => {
+describeWith('redis')('drain and slow clients', () => {
   let cluster: Cluster;
   let token: string;
 
@@ -27,7 +27,7 @@ describeWith('redis')('leaving and lagging', () => {
 
   const node = (index: number) => cluster.node(index);
 
-  test('SIGTERM asks clients to reconnect at the drain rate, refuses new ones, closes with 1012, and loses nothing', async () => {
+  test('SIGTERM asks clients to reconnect at DRAIN_RATE, refuses new ones, closes with 1012, and loses no message', async () => {
     const channel = 'room:drain';
     const clients = await Promise.all(Array.from({ length: 40 }, () => RawClient.open(node(0).wsUrl, token)));
     const { epoch } = await (clients[0] as RawClient).subscribe(channel);
@@ -49,7 +49,7 @@ describeWith('redis')('leaving and lagging', () => {
     for (let i = 1; i <= 50; i++) expect((await post(node(1).url, token, { channel, data: i })).offset).toBe(i);
     for (const client of clients) expect(await client.closeCode(20_000)).toBe(1012);
     await stopping;
-    // 40 connections at 20 a second are two seconds; the first tick already sends some.
+    // 40 connections at 20 per second take 2 s; the first tick sends some at once.
     expect((askedAt.at(-1) as number) - (askedAt[0] as number)).toBeGreaterThan(1_200);
     for (const client of clients) {
       expect(client.pushes.filter((push) => push.type === 'reconnect')).toHaveLength(1);
@@ -64,12 +64,12 @@ describeWith('redis')('leaving and lagging', () => {
     await node(0).restart();
   }, 60_000);
 
-  test('a drain ends when its time is up, however many are left and however slow the rate', async () => {
+  test('a drain ends after DRAIN_TIMEOUT_MS, even if the rate would need longer', async () => {
     await node(0).restart({ DRAIN_RATE: '1', DRAIN_TIMEOUT_MS: '4000' });
     const clients = await Promise.all(Array.from({ length: 40 }, () => RawClient.open(node(0).wsUrl, token)));
     const begin = performance.now();
     await node(0).stop();
-    // At the rate it would be 40 s. The rest is closing, and this machine's slack.
+    // At the rate it would take 40 s. Above 4 s is time to close, and tolerance for a slow machine.
     expect(performance.now() - begin).toBeLessThan(15_000);
     for (const client of clients) {
       expect(await client.closeCode()).toBe(1012);
@@ -79,14 +79,14 @@ describeWith('redis')('leaving and lagging', () => {
     await node(0).restart({ DRAIN_RATE: '20', DRAIN_TIMEOUT_MS: '30000' });
   }, 60_000);
 
-  /** Posts 30 KB messages until the quick one has all up to `to`. 400 of them are more than the kernel's buffers hold. */
+  /** Posts 30 KB messages until `quick` has all up to `to`. 400 of them exceed the socket buffers of the kernel. */
   async function burst(channel: string, quick: RawClient, from: number, to: number): Promise<void> {
     const data = 'x'.repeat(30_000);
     for (let i = from; i <= to; i++) await post(node(1).url, token, { channel, data });
     await eventually(() => expect(quick.offsets()).toEqual(offsetsUpTo(to)));
   }
 
-  test('a client that stops reading falls behind alone, and is caught up when it reads again', async () => {
+  test('a client that stops reading delays no other, and catches up when it reads again', async () => {
     const channel = 'room:slow';
     const [quick, slow] = (await Promise.all([0, 0].map((index) => RawClient.open(node(index).wsUrl, token)))) as [
       RawClient,
@@ -96,7 +96,7 @@ describeWith('redis')('leaving and lagging', () => {
     slow.ws.pause();
     await burst(channel, quick, 1, 400);
     expect(await metric(node(0).metricsUrl, 'holdfast_slow_consumers_total', { result: 'paused' })).toBe(1);
-    // Longer than the heartbeat allows for a pong: being behind is not being dead.
+    // Longer than the heartbeat timeout: a connection that is behind is not pinged.
     await sleep(6_000);
     slow.ws.resume();
     await eventually(() => expect([slow.closed, slow.offsets().length]).toEqual([undefined, 400]));
@@ -104,7 +104,7 @@ describeWith('redis')('leaving and lagging', () => {
     for (const client of [quick, slow]) client.close();
   }, 90_000);
 
-  test('a client that does not read is closed with 4000 in the end, and recovers all of it elsewhere', async () => {
+  test('a client that does not read is closed with 4000, and recovers every message on another node', async () => {
     await node(0).restart({ SLOW_CONSUMER_MAX_MS: '500' });
     const channel = 'room:stuck';
     const [quick, stuck] = (await Promise.all([0, 0].map((index) => RawClient.open(node(index).wsUrl, token)))) as [
@@ -130,11 +130,11 @@ describeWith('redis')('leaving and lagging', () => {
     for (const client of [quick, returned]) client.close();
   }, 90_000);
 
-  test('a client that vanishes without a word is noticed by its missing pong', async () => {
+  test('a client that vanishes without a close frame is closed for its missing pong', async () => {
     await node(0).restart();
     const silent = new RawClient(node(0).wsUrl);
     await eventually(() => expect(silent.ws.readyState).toBe(silent.ws.OPEN));
-    // No pong from here on: the listener that answers pings is gone.
+    // Removes the listener that answers pings, so no pong is sent from here on.
     silent.ws.removeAllListeners('message');
     silent.send({ type: 'auth', token });
     const lively = await RawClient.open(node(0).wsUrl, token);

@@ -1,4 +1,4 @@
-/** What health says while dependencies come and go, and that publishing fails retryably and heals by itself. */
+/** The health routes while Redis and Postgres fail and return. Publishes then get temporary errors, and work again afterwards. */
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import type { Cluster } from '../../../infra/local/servers/cluster.ts';
 import type { HoldfastNode } from '../../../infra/local/servers/node.ts';
@@ -21,7 +21,7 @@ describeWith('redis')('health and lost dependencies', () => {
 
   const node = (index: number) => cluster.node(index);
 
-  /** What a node says: status of /healthz, status of /readyz, Postgres, Redis. */
+  /** The health of a node: status of /healthz, status of /readyz, Postgres, Redis. */
   async function healthOf({ name, url }: HoldfastNode): Promise<unknown[]> {
     const [alive, ready] = await Promise.all([fetch(`${url}/healthz`), fetch(`${url}/readyz`)]);
     const { status, node_id: id, timestamp } = (await alive.json()) as Record<string, string>;
@@ -32,14 +32,14 @@ describeWith('redis')('health and lost dependencies', () => {
     return [alive.status, ready.status, body.dependencies.postgres, body.dependencies.redis];
   }
 
-  /** The same of all nodes, which agree. */
+  /** The health of both nodes, which must be equal. */
   async function health(): Promise<unknown[]> {
     const [first, second] = await Promise.all([healthOf(node(0)), healthOf(node(1))]);
     expect(second).toEqual(first);
     return first;
   }
 
-  /** Publishers on both nodes, each going on only when a message is acknowledged, as a careful backend would. */
+  /** Publishers on both nodes. Each retries a message until it is acknowledged, then sends the next. */
   function publishSteadily(channel: string): { end(): Promise<Map<number, string>> } {
     const acked = new Map<number, string>();
     const statuses = new Set<number>();
@@ -65,11 +65,11 @@ describeWith('redis')('health and lost dependencies', () => {
     };
   }
 
-  test('all is well', async () => {
+  test('healthy nodes report every dependency as ok', async () => {
     expect(await health()).toEqual([200, 200, 'ok', 'ok']);
   });
 
-  test('Redis away is told, and fails no node and no publish', async () => {
+  test('an unreachable Redis is reported, and fails no node and no publish', async () => {
     await cluster.redis?.process.stop('SIGTERM', 5_000);
     await eventually(async () => expect(await health()).toEqual([200, 200, 'ok', 'unreachable']));
     expect((await post(node(0).url, token, { channel: 'room:alone', text: 'x' })).status).toBe(200);
@@ -81,7 +81,7 @@ describeWith('redis')('health and lost dependencies', () => {
     ['killed', () => cluster.postgres?.process.kill('SIGKILL'), () => cluster.postgres?.restart()],
     ['frozen', () => cluster.postgres?.process.kill('SIGSTOP'), () => cluster.postgres?.process.kill('SIGCONT')],
   ] as const) {
-    test(`with Postgres ${what}, publishes fail soon and retryably, connections stay, and all goes on by itself`, async () => {
+    test(`with Postgres ${what}, publishes soon get temporary errors, connections stay, and service returns without intervention`, async () => {
       const channel = `room:${what}`;
       const clients = await Promise.all([0, 1].map((index) => RawClient.open(node(index).wsUrl, token)));
       for (const client of clients) await client.subscribe(channel);
@@ -113,7 +113,7 @@ describeWith('redis')('health and lost dependencies', () => {
       expect(acked.size).toBeGreaterThan(20);
       const history = await readAll(node(1).url, token, channel);
       for (const [offset, data] of acked) expect(history[offset - 1]?.data).toBe(data);
-      // What had a key and was retried is there once, though the outcome of its first commit was unknown.
+      // A retried message with a key is stored once, although the outcome of its first commit was unknown.
       const keyed = history.map((message) => message.data).filter((data) => data !== 'ws');
       expect(keyed).toHaveLength(new Set(keyed).size);
       expect(keyed).toHaveLength(acked.size);
@@ -127,7 +127,7 @@ describeWith('redis')('health and lost dependencies', () => {
     }, 60_000);
   }
 
-  test('with both away the nodes are alive, keep their connections, and come back by themselves', async () => {
+  test('without Redis and Postgres the nodes stay alive, keep their connections, and recover without intervention', async () => {
     const client = await RawClient.open(node(1).wsUrl, token);
     await client.subscribe('room:both');
     await cluster.redis?.process.stop('SIGTERM', 5_000);
@@ -146,7 +146,7 @@ describeWith('redis')('health and lost dependencies', () => {
     client.close();
   });
 
-  test('a node that is full says so, and is alive', async () => {
+  test('a full node is alive and not ready', async () => {
     await node(1).restart({ MAX_CONNECTIONS: '1' });
     const client = await RawClient.open(node(1).wsUrl, token);
     const [alive, ready, other] = await Promise.all(

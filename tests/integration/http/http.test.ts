@@ -1,4 +1,4 @@
-/** The HTTP interface over real nodes, and its OpenAPI document against what they answer. */
+/** The HTTP interface of real nodes, and their answers against its OpenAPI document. */
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { Ajv } from 'ajv';
 import type { Cluster } from '../../../infra/local/servers/cluster.ts';
@@ -18,7 +18,7 @@ interface OpenApi {
   readonly paths: Record<string, Record<string, Operation>>;
 }
 
-/** The same schema without room for fields that it does not name: an answer that grew one has to be documented. */
+/** The same schema without undocumented fields, so that a new field of an answer must be documented. */
 function closed(schema: unknown): unknown {
   if (Array.isArray(schema)) return schema.map(closed);
   if (typeof schema !== 'object' || schema === null) return schema;
@@ -59,7 +59,7 @@ describe('HTTP', () => {
   const offsetsOf = (body: Record<string, unknown>) =>
     (body.messages as { offset: number }[]).map((message) => message.offset);
 
-  test('text is short for data, and exactly one of them is needed', async () => {
+  test('text is a short form of data, and exactly one of them is required', async () => {
     expect(await post(url(), token, { channel: 'room:post', text: 'hi' })).toMatchObject({
       status: 200,
       ok: true,
@@ -73,11 +73,12 @@ describe('HTTP', () => {
     expect((await post(url(), token, { channel: 'room:post', text: 'a', data: 1 })).status).toBe(400);
   });
 
-  test('a bad request says which field is wrong', async () => {
+  test('the error of a bad request names the wrong field', async () => {
     const cases: [string, RegExp][] = [
       ['{"channel":"a b","text":"x"}', /channel/],
       ['{"channel":"a","text":1}', /text/],
-      ['{"channel":"a","text":"x","extra":1}', /additional properties/],
+      ['{"channel":"a","text":"x","extra":1}', /additional properties \("extra"\)/],
+      ['{"channel":"a"}', /exactly one of data, text/],
       [`{"channel":"a","text":"x","client_msg_id":"${'k'.repeat(129)}"}`, /client_msg_id/],
       ['{"channel":', /JSON/i],
       ['', /./],
@@ -90,7 +91,7 @@ describe('HTTP', () => {
     expect((await send('x', { 'content-type': 'text/plain' })).status).toBe(400);
   });
 
-  test('every refusal has the one error format, also those that no route gives', async () => {
+  test('every error has the same format, also when no route matches', async () => {
     const cases: [string, string, number, string][] = [
       ['GET', '/nowhere', 404, 'not_found'],
       ['GET', '/v1/chat.postMessage', 404, 'not_found'],
@@ -112,13 +113,13 @@ describe('HTTP', () => {
     }
   });
 
-  test('data that is nested 30,000 deep is answered, not crashed on', async () => {
+  test('data that is nested 30,000 deep is answered, and the node stays alive', async () => {
     const answer = await send(`{"channel":"room:deep","data":${'['.repeat(30_000)}${']'.repeat(30_000)}}`);
     expect(answer).toMatchObject({ status: 400, body: { error: { code: 'bad_request' } } });
     expect((await post(url(), token, { channel: 'room:deep', text: 'x' })).status).toBe(200);
   });
 
-  test('what would poison a prototype is data like any other', async () => {
+  test('__proto__ and constructor are ordinary data', async () => {
     expect(
       (await send('{"channel":"room:proto","data":{"__proto__":{"polluted":true},"constructor":{"prototype":1}}}'))
         .status,
@@ -128,7 +129,7 @@ describe('HTTP', () => {
     expect(({} as { polluted?: boolean }).polluted).toBeUndefined();
   });
 
-  test('a retry with the same client_msg_id returns the first offset, through any node and after a restart', async () => {
+  test('a retry with the same client_msg_id returns the first offset, on any node and after a restart', async () => {
     const message = { channel: 'room:retry', text: 'once', client_msg_id: 'k-1' };
     const first = await post(url(0), token, message);
     expect(first).toMatchObject({ offset: 1, duplicate: false });
@@ -152,7 +153,7 @@ describe('HTTP', () => {
     ]);
   });
 
-  test('the same client_msg_id sent through both nodes at the same moment is stored once', async () => {
+  test('the same client_msg_id sent to both nodes at the same time is stored once', async () => {
     const tries = Array.from({ length: 20 }, (_, i) =>
       post(url(i % 2), token, { channel: 'room:race', data: i, client_msg_id: 'k-race' }),
     );
@@ -163,7 +164,7 @@ describe('HTTP', () => {
     expect((await get('/v1/conversations.history?channel=room:race')).body).toMatchObject({ top: 1 });
   });
 
-  test('history pages forward with after, backward with before, and gives the newest without either', async () => {
+  test('the history pages forward with after, backward with before, and returns the newest without either', async () => {
     for (let i = 1; i <= 10; i++) await post(url(), token, { channel: 'room:pages', data: i });
     const page = async (query: string) => {
       const { body } = await get(`/v1/conversations.history?channel=room:pages${query}`);
@@ -204,7 +205,7 @@ describe('HTTP', () => {
     expect((await get('/v1/conversations.history')).status).toBe(400);
   });
 
-  test('history is read by those who may subscribe, and by nobody else', async () => {
+  test('only users who may subscribe may read the history', async () => {
     await post(url(), token, { channel: 'room:mine', text: 'secret' });
     const readAs = async (bearer: string) => get('/v1/conversations.history?channel=room:mine', bearer);
     const reader = await cluster.token({ user: 'ben', subscribe: ['room:mine'], publish: [] });
@@ -218,7 +219,7 @@ describe('HTTP', () => {
     expect((await post(url(), reader, { channel: 'room:mine', text: 'x' })).status).toBe(403);
   });
 
-  test('pages of other origins may call when they are listed', async () => {
+  test('pages of other origins may send requests only if ALLOWED_ORIGINS lists the origin', async () => {
     const preflight = async (origin: string) => {
       const headers = {
         origin,
@@ -240,7 +241,7 @@ describe('HTTP', () => {
 
   const fetchDocument = async () => (await (await fetch(`${url()}/openapi.json`)).json()) as OpenApi;
 
-  test('the OpenAPI document describes every route, with what it takes and whether it needs a token', async () => {
+  test('the OpenAPI document describes the parameters of every route, and whether it needs a token', async () => {
     const { openapi, paths } = await fetchDocument();
     expect(openapi).toBe('3.1.0');
     const routes = Object.entries(paths).flatMap(([path, methods]) =>
@@ -264,7 +265,7 @@ describe('HTTP', () => {
     expect(Object.keys(body?.properties ?? {})).toEqual(['channel', 'data', 'text', 'client_msg_id']);
   });
 
-  test('real answers have what the OpenAPI document says, and nothing else', async () => {
+  test('real answers match the OpenAPI document and have no further fields', async () => {
     const { paths } = await fetchDocument();
     const ajv = new Ajv({ strict: false, validateFormats: false });
     const authorization = `Bearer ${token}`;

@@ -1,4 +1,4 @@
-/** Channel patterns, against regular expressions as the oracle. */
+/** Channel patterns, with regular expressions as the oracle. */
 import { expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { compilePermissions } from '../../../../server/auth/permissions.ts';
@@ -6,7 +6,7 @@ import { compilePermissions } from '../../../../server/auth/permissions.ts';
 const may = (patterns: string[], channel: string, user = 'ada') =>
   compilePermissions({ subscribe: patterns }, user).maySubscribe(channel);
 
-test('a pattern permits what it names, and what is not named is forbidden', () => {
+test('a channel is permitted if a pattern matches it, and forbidden otherwise', () => {
   expect(may(['room:42'], 'room:42')).toBe(true);
   expect(may(['room:42'], 'room:421')).toBe(false);
   expect(may(['room:*'], 'room:')).toBe(true);
@@ -18,14 +18,14 @@ test('a pattern permits what it names, and what is not named is forbidden', () =
   expect(compilePermissions({ subscribe: ['*'] }, 'ada').mayPublish('room:42')).toBe(false);
 });
 
-test('{user} is the user', () => {
+test('{user} stands for the name of the user', () => {
   expect(may(['inbox:{user}'], 'inbox:ada')).toBe(true);
   expect(may(['inbox:{user}'], 'inbox:ben')).toBe(false);
   expect(may(['{user}:*:{user}'], 'ada:1:ada')).toBe(true);
   expect(may(['{user}:*:{user}'], 'ada:1:ben')).toBe(false);
 });
 
-test('no name gives a user what is meant for another: stars and replacement patterns in it stand for themselves', () => {
+test('a user name never matches channels of another user: stars and replacement patterns in it are literal', () => {
   const names = ['*', '*ada', 'a*da', 'ada*', "ad$'a", 'ada$`', 'ad$&a', '$$ada', '{user}', 'ada{user}', 'ADA', ' ada'];
   for (const name of names) {
     expect([name, may(['inbox:{user}'], 'inbox:ada', name)]).toEqual([name, false]);
@@ -44,7 +44,7 @@ test('no name gives a user what is meant for another: stars and replacement patt
   );
 });
 
-test('patterns agree with the regular expressions that they stand for', () => {
+test('patterns match the same channels as equivalent regular expressions', () => {
   const letters = fc.string({ unit: fc.constantFrom('a', 'b', ':', '.', '*'), maxLength: 8 });
   fc.assert(
     fc.property(

@@ -1,4 +1,4 @@
-/** Tickets: once, soon, and nothing else passes for one. */
+/** A ticket is accepted once, within ten seconds, and no other credential is accepted as one. */
 import { expect, jest, test } from '@jest/globals';
 import { SignJWT } from 'jose';
 import { deriveTicketSecret, ReplayedTicketError, TICKET_TTL_MS, Tickets } from '../../../../server/auth/tickets.ts';
@@ -14,7 +14,7 @@ function sharedStore(): OnceStore {
   return { claim: async (id) => !claimed.has(id) && Boolean(claimed.add(id)) };
 }
 
-test('a ticket carries the identity and the end of the session', async () => {
+test('a ticket contains the identity and the end of the session', async () => {
   const tickets = new Tickets({ secret, once: sharedStore() });
   expect(await tickets.redeem(await tickets.issue(identity))).toEqual({ identity, use: 'ok' });
 });
@@ -28,14 +28,14 @@ test('a second use is refused, by the same node and by another', async () => {
   await expect(there.redeem(ticket)).rejects.toBeInstanceOf(ReplayedTicketError);
 });
 
-test('with the store away a ticket is honoured once on this node, and marked unchecked', async () => {
+test('without the store a ticket is accepted once on this node, and marked unchecked', async () => {
   const tickets = new Tickets({ secret, once: { claim: () => Promise.reject(new Error('away')) } });
   const ticket = await tickets.issue(identity);
   expect((await tickets.redeem(ticket)).use).toBe('unchecked');
   await expect(tickets.redeem(ticket)).rejects.toBeInstanceOf(ReplayedTicketError);
 });
 
-test('a ticket ends after ten seconds', async () => {
+test('a ticket expires after ten seconds', async () => {
   const tickets = new Tickets({ secret, once: undefined });
   const [early, late] = [await tickets.issue(identity), await tickets.issue(identity)];
   const issued = Date.now();
@@ -51,7 +51,7 @@ test('a ticket ends after ten seconds', async () => {
   jest.useRealTimers();
 });
 
-test('a token is no ticket, nor is a ticket of another key or without its type', async () => {
+test('a token, a ticket of another key and a ticket without its type are refused', async () => {
   const tickets = new Tickets({ secret, once: undefined });
   const make = (key: string, typ: string, claims = {}) =>
     new SignJWT({ session_exp: 4e12, ...claims })
@@ -72,7 +72,7 @@ test('a token is no ticket, nor is a ticket of another key or without its type',
     await expect(tickets.redeem(await impostor)).rejects.toMatchObject({ code: 'unauthenticated' });
 });
 
-test('the signature is checked with HS256 and nothing else', async () => {
+test('only signatures with HS256 are accepted', async () => {
   const tickets = new Tickets({ secret, once: undefined });
   const claims = { sub: 'ada', jti: 'x', session_exp: 4e12, exp: Math.floor(Date.now() / 1000) + 5 };
   const sign = (alg: string) =>
@@ -87,7 +87,7 @@ test('the signature is checked with HS256 and nothing else', async () => {
   expect((await tickets.redeem(ticket)).identity.user).toBe('ada');
 });
 
-test('a refused ticket uses nothing up, and the store is asked for longer than a ticket lives', async () => {
+test('a refused ticket is not recorded, and a used one is recorded for longer than its life', async () => {
   const claimed: string[] = [];
   const claim: OnceStore['claim'] = async (id, ttlMs) => {
     expect(ttlMs).toBeGreaterThan(TICKET_TTL_MS);

@@ -1,9 +1,9 @@
-/** Verified tokens are remembered for a moment, failures never. */
+/** The cache keeps verified tokens for a limited time, and never a refusal. */
 import { expect, jest, test } from '@jest/globals';
 import { cacheVerified } from '../../../../server/auth/token-cache.ts';
 import type { Identity } from '../../../../server/auth/tokens.ts';
 
-test('a token is verified again after half a minute, or when it ends, and a refusal is not remembered', async () => {
+test('a token is verified again after 30 s, or after its expiry, and a refusal is not cached', async () => {
   jest.useFakeTimers({ now: 1_000_000 });
   const asked: string[] = [];
   const verify = cacheVerified(async (token): Promise<Identity> => {

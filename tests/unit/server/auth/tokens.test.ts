@@ -1,4 +1,4 @@
-/** Tokens with a shared secret: what is accepted, who it is, and why the rest is refused. JWKS: tests/integration/access/auth. */
+/** Tokens with a shared secret: which are accepted, with which identity, and why others are refused. JWKS: tests/integration/access/auth. */
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { SignJWT } from 'jose';
@@ -20,7 +20,7 @@ function sign(claims: Record<string, unknown> = {}, { alg = 'HS256', key = secre
 const refusal = (message: RegExp) => ({ code: 'unauthenticated', message: expect.stringMatching(message) });
 
 describe('createTokenVerifier', () => {
-  test('a valid token says who it is, what it permits and when it ends', async () => {
+  test('a valid token gives the user, the permitted channels and the expiry', async () => {
     const channels = { subscribe: ['room:*', 'inbox:{user}'], publish: [] };
     const exp = now() + 60;
     expect(await verifier()(await sign({ exp, channels, extra: 'ignored' }))).toEqual({
@@ -34,7 +34,7 @@ describe('createTokenVerifier', () => {
   test.each<[string, Record<string, unknown>, RegExp]>([
     ['that has expired', { exp: now() - 60 }, /expired/],
     ['that is not valid yet', { nbf: now() + 60 }, /"nbf"/],
-    ['without an end', { exp: undefined }, /"exp"/],
+    ['without an expiry', { exp: undefined }, /"exp"/],
     ['without a user', { sub: undefined }, /"sub"/],
     ['with an empty user', { sub: '' }, /"sub"/],
     ['with a user that is too long', { sub: 'a'.repeat(129) }, /"sub"/],
@@ -42,26 +42,26 @@ describe('createTokenVerifier', () => {
     ['with a null character in the user', { sub: 'a\0b' }, /"sub"/],
     ['with channels that are a list', { channels: ['*'] }, /"channels"/],
     ['with channels that are null', { channels: null }, /"channels"/],
-    ['with a pattern that is no list', { channels: { subscribe: '*' } }, /"channels"/],
-    ['with a pattern that is no text', { channels: { publish: [1] } }, /"channels"/],
+    ['with patterns that are not a list', { channels: { subscribe: '*' } }, /"channels"/],
+    ['with a pattern that is not a string', { channels: { publish: [1] } }, /"channels"/],
     ['with a pattern that is too long', { channels: { publish: ['a'.repeat(257)] } }, /"channels"/],
     ['with too many patterns', { channels: { publish: Array(101).fill('a') } }, /"channels"/],
-  ])('a token %s is refused, and the answer says why', async (_what, claims, message) => {
+  ])('a token %s is refused, and the error names the reason', async (_what, claims, message) => {
     await expect(verifier()(await sign(claims))).rejects.toMatchObject(refusal(message));
   });
 
-  test('the longest user and the most patterns are accepted', async () => {
+  test('the longest user name and the most patterns are accepted', async () => {
     const channels = { subscribe: Array(100).fill('a'.repeat(256)) as string[] };
     expect(await verifier()(await sign({ sub: 'a'.repeat(128), channels }))).toMatchObject({ channels });
   });
 
-  test('clocks may differ by five seconds, not by ten', async () => {
+  test('clocks may differ by 5 s, not by 10 s', async () => {
     expect(await verifier()(await sign({ exp: now() - 2, nbf: now() + 3 }))).toMatchObject({ user: 'ada' });
     await expect(verifier()(await sign({ exp: now() - 10 }))).rejects.toMatchObject(refusal(/expired/));
     await expect(verifier()(await sign({ nbf: now() + 10 }))).rejects.toMatchObject(refusal(/"nbf"/));
   });
 
-  test('issuer and audience are checked when they are set, and only then', async () => {
+  test('issuer and audience are checked only if they are configured', async () => {
     const claims = { iss: 'https://issuer', aud: ['other', 'holdfast'] };
     const strict = verifier({ issuer: 'https://issuer', audience: 'holdfast' });
     expect(await strict(await sign(claims))).toMatchObject({ user: 'ada' });
@@ -72,7 +72,7 @@ describe('createTokenVerifier', () => {
     expect(await verifier()(await sign({ iss: 'x', aud: 'y' }))).toMatchObject({ user: 'ada' });
   });
 
-  test('only HS256 with the secret counts: no other algorithm, no other key, no missing or foreign signature', async () => {
+  test('only HS256 with the secret is accepted: no other algorithm or key, no missing or foreign signature', async () => {
     const token = await sign();
     const [, payload, signature] = token.split('.');
     const header = (value: object) => Buffer.from(JSON.stringify(value)).toString('base64url');
@@ -89,13 +89,13 @@ describe('createTokenVerifier', () => {
     for (const token of bad) await expect(verifier()(token)).rejects.toMatchObject(refusal(/not valid/));
   });
 
-  test('a ticket is no token', async () => {
+  test('a ticket is not accepted as a token', async () => {
     const tickets = new Tickets({ secret: deriveTicketSecret(secret), once: undefined });
     const ticket = await tickets.issue({ user: 'ada', channels: {}, expiresAt: Date.now() + 60_000 });
     await expect(verifier()(ticket)).rejects.toMatchObject(refusal(/not valid/));
   });
 
-  test('whatever the text, it is refused as a credential and never as a fault of the server', async () => {
+  test('every random text is refused as unauthenticated, never as an error of the server', async () => {
     const part = fc.oneof(
       fc.base64String(),
       fc.string(),

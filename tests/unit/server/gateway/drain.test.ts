@@ -1,9 +1,9 @@
-/** The pace of a drain, and its end. */
+/** The rate of a drain, and its deadline. */
 import { expect, test } from '@jest/globals';
 import type { Connection } from '../../../../server/gateway/connection.ts';
 import { drain } from '../../../../server/gateway/drain.ts';
 
-/** Connections that leave when they are asked to, or never. */
+/** Connections that reconnect when they are asked, or never. */
 function crowd(count: number, leaves: boolean) {
   const connections = new Set<Connection>();
   let asked = 0;
@@ -24,12 +24,12 @@ function crowd(count: number, leaves: boolean) {
   return { connections, counts: () => ({ asked, closed }) };
 }
 
-test('a later, nearer deadline ends a drain that has begun: SIGTERM comes while it is under way', async () => {
+test('an earlier deadline that is set during a drain ends it: SIGTERM after a deregistration', async () => {
   const { connections, counts } = crowd(1_000, false);
   let deadline = performance.now() + 3_600_000;
   const drained = drain(connections, { rate: 10, deadline: () => deadline, onProgress: () => {} });
   await new Promise((resolve) => setTimeout(resolve, 250));
-  // At ten a second, some have been asked, and few.
+  // At 10 per second, only a few have been asked by now.
   expect(counts().asked).toBeLessThan(20);
   expect(connections.size).toBe(1_000);
   deadline = performance.now();
@@ -38,7 +38,7 @@ test('a later, nearer deadline ends a drain that has begun: SIGTERM comes while 
   expect(counts().closed).toBe(1_000);
 });
 
-test('with time enough the rate holds; with too little everybody is asked all the same', async () => {
+test('the rate holds if there is time; with too little time every connection is still asked', async () => {
   const few = crowd(30, true);
   await drain(few.connections, { rate: 1_000, deadline: () => performance.now() + 60_000, onProgress: () => {} });
   expect(few.counts()).toEqual({ asked: 30, closed: 0 });

@@ -1,8 +1,8 @@
-/** One wheel for all connections: the silent are found in time, the lively are left alone, pings are spread. */
+/** The heartbeat closes silent connections in time, keeps the others, and spreads the pings evenly. */
 import { afterEach, beforeEach, expect, jest, test } from '@jest/globals';
-import { type Beating, Heartbeat } from '../../../../server/gateway/heartbeat.ts';
+import { Heartbeat, type HeartbeatTarget } from '../../../../server/gateway/heartbeat.ts';
 
-class Peer implements Beating {
+class Peer implements HeartbeatTarget {
   alive = true;
   pingedAt: number[] = [];
   expiredAt = 0;
@@ -23,7 +23,7 @@ class Peer implements Beating {
 beforeEach(() => void jest.useFakeTimers({ now: 1_000_000 }));
 afterEach(() => void jest.useRealTimers());
 
-test('a silent connection is gone within interval and timeout; one that answers just in time stays', () => {
+test('a silent connection expires within interval and timeout; one that answers just in time stays', () => {
   const heartbeat = new Heartbeat<Peer>({ intervalMs: 30_000, timeoutMs: 10_000 });
   const peers = Array.from({ length: 200 }, (_, i) => new Peer(i % 2 === 0));
   for (const peer of peers) heartbeat.add(peer);
@@ -50,7 +50,7 @@ test('each connection is pinged once per interval, and no tick pings more than i
   heartbeat.stop();
 });
 
-test('a removed connection is not touched again', () => {
+test('a removed connection is neither pinged nor expired', () => {
   const heartbeat = new Heartbeat<Peer>({ intervalMs: 1_000, timeoutMs: 300 });
   const peer = new Peer(false);
   heartbeat.add(peer)();

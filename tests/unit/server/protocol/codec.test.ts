@@ -1,7 +1,7 @@
-/** The codec: never throws, says what is wrong, and writes JSON that reads back as it was. */
+/** The codec never throws, names what is wrong, and writes JSON that parses to the same values. */
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { encodeMessage, parseCommand } from '../../../../server/protocol/codec.ts';
+import { encodeHistoryMessage, encodeMessage, parseCommand } from '../../../../server/protocol/codec.ts';
 import type { Message } from '../../../../server/protocol/messages.ts';
 
 const VALID: Record<string, object> = {
@@ -18,7 +18,7 @@ const VALID: Record<string, object> = {
 
 describe('parseCommand', () => {
   for (const [type, command] of Object.entries(VALID)) {
-    test(`${type} is a command; with an unknown field it is not`, () => {
+    test(`${type} is accepted, and refused with an unknown field`, () => {
       expect(parseCommand(JSON.stringify(command))).toEqual({ ok: true, command });
       const parsed = parseCommand(JSON.stringify({ ...command, id: 'the-id', surprise: 1 }));
       expect(parsed).toMatchObject({ ok: false, id: 'the-id', message: expect.stringContaining(type) });
@@ -44,7 +44,7 @@ describe('parseCommand', () => {
     expect(parseCommand(JSON.stringify(value))).toMatchObject({ ok: false, message: expect.stringMatching(message) });
   });
 
-  test('whatever the text, there is a result and no exception', () => {
+  test('every random text gives a result and no exception', () => {
     fc.assert(
       fc.property(fc.oneof(fc.string(), fc.json()), (text) => {
         expect(typeof parseCommand(text).ok).toBe('boolean');
@@ -53,7 +53,7 @@ describe('parseCommand', () => {
   });
 });
 
-test('a message reads back as it was, whatever sender and data', () => {
+test('a message parses to the same values with any sender and data', () => {
   fc.assert(
     fc.property(
       fc.string({ unit: 'binary' }),
@@ -61,11 +61,13 @@ test('a message reads back as it was, whatever sender and data', () => {
       fc.integer({ min: 1 }),
       fc.date({ noInvalidDate: true, min: new Date(0), max: new Date(4e12) }),
       (sender, data, offset, date) => {
-        const text = encodeMessage('room:42', { offset, id: 'id', sender, data, createdAt: date.getTime() });
+        const stored = { offset, id: 'id', sender, data, createdAt: date.getTime() };
+        const text = encodeMessage('room:42', stored);
         expect(text).not.toContain('\n');
-        const message = JSON.parse(text) as Message;
+        const { type, ...message } = JSON.parse(text) as Message;
+        expect(type).toBe('message');
+        expect(JSON.parse(encodeHistoryMessage('room:42', stored))).toEqual(message);
         expect(message).toEqual({
-          type: 'message',
           channel: 'room:42',
           offset,
           id: 'id',

@@ -1,4 +1,4 @@
-/** Frames as a server writes them, read by an independent parser: the one of `ws`. */
+/** Frames of the server, parsed by an independent implementation: the client of `ws`. */
 
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
@@ -10,7 +10,7 @@ import { headerLength, textFrame } from '../../../../server/protocol/frame.ts';
 
 const ACCEPT_GUID = '258EAFA5-E914-47DA-95CA-C5AB0DC85B11';
 
-test('frames of every length class are read as the texts they were made of', async () => {
+test('frames of every length class parse to their texts', async () => {
   const texts = [0, 1, 125, 126, 127, 65_535, 65_536, 200_000].map((length) => 'x'.repeat(length));
   texts.push('ü😀'.repeat(50));
   const server = createServer();

@@ -1,4 +1,4 @@
-/** The demo page's verdict must notice what it claims to notice. */
+/** The verdict of the demo page detects lost, duplicated and reordered messages. */
 import { describe, expect, test } from '@jest/globals';
 
 interface Verdict {
@@ -21,7 +21,7 @@ interface TallyLike {
   count(now: number): Verdict;
 }
 
-// The page's scripts are plain JavaScript, which the compiler does not look into.
+// The scripts of the page are plain JavaScript, which the compiler does not check.
 const script: string = new URL('../../../../server/public/tally.js', import.meta.url).href;
 const { Tally, percentile } = (await import(script)) as {
   Tally: new (names: string[]) => TallyLike;
@@ -37,7 +37,7 @@ function begun(): TallyLike {
 const message = (offset: number) => ({ id: `m${offset}`, offset });
 
 describe('Tally', () => {
-  test('all is well: sent, received by both', () => {
+  test('messages that both panes receive give a clean verdict', () => {
     const tally = begun();
     for (const seq of [1, 2]) {
       tally.publish(seq);
@@ -49,7 +49,7 @@ describe('Tally', () => {
     expect(tally.count(0)).toEqual({ sent: 2, received: [2, 2], ...clean });
   });
 
-  test('what a pane was not given is under way first, and lost after ten seconds', () => {
+  test('a message that a pane has not received is under way, and lost after 10 s', () => {
     const tally = begun();
     tally.publish(1);
     tally.ack(1, 1, 1_000);
@@ -70,7 +70,7 @@ describe('Tally', () => {
     expect(tally.count(60_000)).toMatchObject({ lost: 1, received: [2, 1] });
   });
 
-  test('tells a duplicate from a message that came too late', () => {
+  test('distinguishes a duplicate from a message out of order', () => {
     const tally = begun();
     tally.receive('A', null, message(1));
     tally.receive('A', null, message(3));
@@ -79,7 +79,7 @@ describe('Tally', () => {
     expect(tally.count(0)).toMatchObject({ duplicated: 1, outOfOrder: 1, lost: 1 });
   });
 
-  test('without an ack nothing is promised', () => {
+  test('a message without an ack never counts as lost', () => {
     const tally = begun();
     tally.publish(1);
     tally.publish(2);
@@ -87,7 +87,7 @@ describe('Tally', () => {
     expect(tally.count(60_000)).toMatchObject({ sent: 0, waiting: 1, failed: 1, lost: 0 });
   });
 
-  test('what lay before a pane’s subscription is not owed to it; history lost under it is', () => {
+  test('messages before the subscription of a pane do not count as lost; history lost under it does', () => {
     const tally = begun();
     tally.panes.get('B')?.begin(5);
     tally.publish(1);
@@ -99,7 +99,7 @@ describe('Tally', () => {
   });
 });
 
-test('percentile takes the value below which that share lies', () => {
+test('a percentile is a value that the given share does not exceed', () => {
   const values = Array.from({ length: 200 }, (_, index) => 200 - index);
   expect([percentile(values, 0.5), percentile(values, 0.99), percentile([7], 0.99)]).toEqual([100, 198, 7]);
   expect(percentile([], 0.5)).toBeNaN();
