@@ -11,7 +11,7 @@ import { launchBrowser } from '../../support/browser.ts';
 import { startTestCluster } from '../../support/cluster.ts';
 import { describeWith } from '../../support/requirements.ts';
 
-const SETTLE_MS = 20_000;
+const SETTLE_MS = 40_000;
 
 describeWith(
   'chromium',

@@ -4,13 +4,14 @@
  */
 import { spawnSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { parse } from 'yaml';
 import { freePort } from '../../../infra/host/ports.ts';
 import { ManagedProcess } from '../../../infra/host/process.ts';
 import { removeTemporary, temporaryDirectory } from '../../../infra/host/reaper.ts';
 import { type Cluster, startCluster } from '../../../infra/local/servers/cluster.ts';
+import { findNginx } from '../../../infra/local/servers/nginx.ts';
 import { loadConfig, SETTINGS } from '../../../server/config.ts';
 import { describeWith } from '../../support/requirements.ts';
 
@@ -72,7 +73,8 @@ describeWith('nginx', 'redis')('the balancer of compose.yaml', () => {
       environment.SERVERS?.replace('node-1:8080', `127.0.0.1:${a}`).replace('node-2:8080', `127.0.0.1:${b}`) ?? '';
     const env = {
       ...environment,
-      PATH: process.env.PATH ?? '',
+      // nginx is in a directory that is not on the PATH of an ordinary user.
+      PATH: [process.env.PATH, dirname(findNginx() ?? '')].join(':'),
       LISTEN: `127.0.0.1:${port}`,
       SERVERS: servers,
       RUN: directory,
@@ -96,7 +98,7 @@ describeWith('nginx', 'redis')('the balancer of compose.yaml', () => {
   test('leaves no placeholder, and nginx accepts the configuration', () => {
     const file = join(directory, 'nginx.conf');
     expect(readFileSync(file, 'utf8')).not.toMatch(/@[A-Z_]+@/);
-    expect(spawnSync('nginx', ['-t', '-c', file]).status).toBe(0);
+    expect(spawnSync(findNginx() ?? 'nginx', ['-t', '-c', file]).status).toBe(0);
   });
 
   test('reaches both nodes', async () => {
