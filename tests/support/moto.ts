@@ -48,7 +48,7 @@ export class Moto {
     return moto;
   }
 
-  /** One call of a Query API by the administrator; its XML. @throws Error when AWS would refuse it */
+  /** Calls a Query API as the administrator, and returns the XML. @throws Error when AWS would refuse the call */
   async call(service: keyof typeof VERSIONS, action: string, params: Record<string, string> = {}): Promise<string> {
     const client = new AwsClient({ ...this.admin, service, region: REGION, retries: 0 });
     const body = new URLSearchParams({ Action: action, Version: VERSIONS[service], ...params }).toString();
@@ -59,7 +59,7 @@ export class Moto {
     return xml;
   }
 
-  /** From now on every call needs the right signature of somebody with permission; this object's calls have them. */
+  /** From now on moto checks signatures and IAM permissions of every call. Calls of this object pass both checks. */
   async requireSignatures(): Promise<void> {
     await this.call('iam', 'CreateUser', { UserName: 'admin' });
     const key = await this.call('iam', 'CreateAccessKey', { UserName: 'admin' });
@@ -72,7 +72,7 @@ export class Moto {
     await fetch(`${this.url}/moto-api/reset-auth`, { method: 'POST', body: '0' });
   }
 
-  /** Temporary keys of a new role that may do only this, as ECS hands them to a task. */
+  /** Temporary keys of a new role with permission for this one action, in the form that ECS gives to a task. */
   async roleKeys(name: string, action: string): Promise<MotoKeys & { readonly expiration: string }> {
     const trust = { Version: '2012-10-17', Statement: { Effect: 'Allow', Action: 'sts:AssumeRole', Principal: '*' } };
     await this.call('iam', 'CreateRole', { RoleName: name, AssumeRolePolicyDocument: JSON.stringify(trust) });
@@ -136,7 +136,7 @@ export async function createTargetGroup(moto: Moto, port: number): Promise<strin
   return TargetGroupArn;
 }
 
-/** As ECS answers for a Fargate task with a sidecar, as far as it matters here. */
+/** Task metadata of a Fargate task with a sidecar, with the fields that the server reads. */
 export function taskMetadata(address: string) {
   const Networks = [{ NetworkMode: 'awsvpc', IPv4Addresses: [address], IPv4SubnetCIDRBlock: '10.0.0.0/24' }];
   return {

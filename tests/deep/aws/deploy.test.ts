@@ -27,7 +27,7 @@ describeWith(
 
   beforeAll(async () => {
     aws = await FakeAws.start();
-    // The one thing that must be there before: the zone of the domain.
+    // The hosted zone of the domain is not part of the stacks and must exist.
     await aws.ask(['route53', 'create_hosted_zone', { Name: 'example.com', CallerReference: 'test' }]);
     for (const environment of environments) deployments.set(environment, new Deployment(aws, environment.name));
   }, 2 * MINUTES);
@@ -53,7 +53,7 @@ describeWith(
       const { network, service, postgres, redis } = environment;
       const named = (what: string) => `holdfast-${name}-${what}`;
       const tagged = [{ Name: 'tag:Environment', Values: [name] }];
-      /** Not every list can be filtered by tags, in the fake at least. */
+      /** The fake cannot filter every list by tags. */
       const isOurs = ({ Tags = [] }: { Tags?: { Key: string; Value: string }[] }) =>
         Tags.some(({ Key, Value }) => Key === 'Environment' && Value === name);
 
@@ -86,7 +86,7 @@ describeWith(
           ]),
         );
         expect(open).toHaveLength(2);
-        // The group that AWS makes for every VPC lets nothing through.
+        // The default security group of the VPC has no rules.
         const closed = SecurityGroups.find(({ GroupName }: Record<string, string>) => GroupName === 'default');
         expect(closed).toMatchObject({ IpPermissions: [], IpPermissionsEgress: [] });
       });
@@ -352,7 +352,7 @@ describeWith(
       ]);
       for (const { code, output } of results) if (code !== 0) throw new Error(output.slice(-5_000));
       expect(await leftovers(aws)).toEqual([]);
-      // What prod had stored is still there: an end that somebody regrets is not the end.
+      // The data of prod can still be restored, in case the destruction was a mistake.
       const [{ DBSnapshots }] = await aws.ask(['rds', 'describe_db_snapshots']);
       const names = DBSnapshots.map((one: { DBSnapshotIdentifier: string }) => one.DBSnapshotIdentifier);
       expect(names.filter((name: string) => !name.startsWith('rds:'))).toEqual(['holdfast-prod-history-final']);
@@ -361,7 +361,7 @@ describeWith(
   );
 });
 
-/** Names of everything of ours that a fake AWS still has. */
+/** Names of all resources with our prefix that still exist in the fake AWS. */
 async function leftovers(aws: FakeAws): Promise<string[]> {
   const lists = await aws.ask(
     ['ec2', 'describe_vpcs', { Filters: [{ Name: 'is-default', Values: ['false'] }] }],

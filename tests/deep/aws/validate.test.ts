@@ -1,4 +1,4 @@
-/** Every stack of every environment is valid to the real Terraform with the real AWS provider, those the fake AWS never sees too. */
+/** `terraform validate` with the real AWS provider accepts every stack of every environment, also of those that are not deployed to the fake. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
@@ -12,7 +12,7 @@ import { TERRAFORM_ENV } from '../../support/aws-provider.ts';
 import { STACKS } from '../../support/fake-aws/deployment.ts';
 import { describeWith } from '../../support/requirements.ts';
 
-/** Choices that no shipped environment makes. */
+/** The shipped environments, and one with settings that none of them uses. */
 const VARIANTS: Readonly<Record<string, Environment>> = {
   ...ENVIRONMENTS,
   'redis in cluster mode, three zones, state in S3': {

@@ -1,4 +1,4 @@
-/** `cdktf deploy` and `cdktf destroy` as a person runs them, in a directory of their own, against a fake AWS. */
+/** Runs `cdktf deploy` and `cdktf destroy` in a temporary directory, against a fake AWS. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createWriteStream, readFileSync, writeFileSync } from 'node:fs';
@@ -39,13 +39,13 @@ export class Deployment {
     writeFileSync(join(this.directory, 'cdktf.json'), JSON.stringify({ ...config, app: command }));
   }
 
-  /** All stacks, or one by itself as infra/README.md says on day 2. */
+  /** Deploys all stacks, or one of them with the flags that infra/README.md gives. */
   deploy(stack?: (typeof STACKS)[number]): Promise<CommandResult> {
     const what = stack ? [this.stackName(stack), '--ignore-missing-stack-dependencies'] : ['*'];
     return this.cdktf('deploy', ...what, '--auto-approve', '--skip-provider-lock');
   }
 
-  /** The stacks in the order of their need of each other is cdktf's business. */
+  /** Destroys these stacks, or all. cdktf finds their order. */
   destroy(...stacks: (typeof STACKS)[number][]): Promise<CommandResult> {
     const names = stacks.length > 0 ? stacks.map((stack) => this.stackName(stack)) : ['*'];
     return this.cdktf('destroy', ...names, '--auto-approve', '--skip-provider-lock');
@@ -65,7 +65,7 @@ export class Deployment {
     return JSON.parse(output);
   }
 
-  /** The state of a stack, as it lies on the disk. */
+  /** The Terraform state of a stack, as JSON text. */
   state(stack: (typeof STACKS)[number]): string {
     return readFileSync(join(this.directory, `terraform.${this.stackName(stack)}.tfstate`), 'utf8');
   }

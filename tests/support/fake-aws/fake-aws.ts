@@ -40,7 +40,7 @@ export class FakeAws {
     return new FakeAws(url, process, logs);
   }
 
-  /** What any AWS client needs in its environment to come here and nowhere else. */
+  /** Environment variables that direct every AWS client to the fake. */
   get env(): Record<string, string> {
     return {
       AWS_ENDPOINT_URL: this.url,
@@ -49,13 +49,13 @@ export class FakeAws {
       AWS_REGION: REGION,
       AWS_DEFAULT_REGION: REGION,
       AWS_EC2_METADATA_DISABLED: 'true',
-      // What the fake lacks answers 500, which the provider would try again for minutes.
+      // The fake answers 500 to operations that it lacks; the provider would retry those for minutes.
       AWS_MAX_ATTEMPTS: '2',
     };
   }
 
-  /** The answers, in the order of the questions; an error is an answer with `Error`. */
-  // biome-ignore lint/suspicious/noExplicitAny: AWS's answers have hundreds of shapes.
+  /** The responses, in the order of the questions. A failed operation has the field `Error`. */
+  // biome-ignore lint/suspicious/noExplicitAny: the responses of AWS have hundreds of shapes.
   async ask(...questions: Question[]): Promise<any[]> {
     const child = spawn('python3', [join(import.meta.dirname, 'ask.py')], {
       env: { ...globalThis.process.env, ...this.env },

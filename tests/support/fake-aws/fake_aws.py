@@ -1,9 +1,9 @@
-"""moto_server with the operations that it lacks and our stacks need, kept as faithfully as the AWS provider looks.
+"""moto_server with the operations that the stacks need and moto lacks, as far as the AWS provider reads their results.
 
 Usage: python3 fake_aws.py -H 127.0.0.1 -p 5000 (moto_server's own arguments)
 
 Added: ElastiCache parameter groups, user groups, member clusters of replication groups, deletion of subnet groups;
-tags of scalable targets; alert manager definitions of managed Prometheus. Nothing here knows what Holdfast is.
+tags of scalable targets; alert manager definitions of managed Prometheus. Nothing here is specific to Holdfast.
 """
 
 import base64
@@ -30,7 +30,7 @@ from moto.s3 import models as s3
 
 
 class Missing(ElastiCacheException):
-    """AWS's answer when a named thing is not there: the provider takes the code for "gone"."""
+    """The error of AWS for a resource that does not exist. The provider reads the code as "deleted"."""
 
     def __init__(self, code, name):
         self.code = code
@@ -274,7 +274,7 @@ delete_plain_replication_group = cache.ElastiCacheResponse.delete_replication_gr
 
 @operation(cache.ElastiCacheResponse)
 def delete_replication_group(self):
-    """moto leaves it "deleting" for ever."""
+    """In moto the group stays in the state "deleting"."""
     answer = delete_plain_replication_group(self)
     del self.elasticache_backend.replication_groups[self._get_params()["ReplicationGroupId"]]
     return answer
