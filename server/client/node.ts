@@ -17,8 +17,7 @@ async function loadWebSocket(): Promise<WebSocketConstructor> {
   if (globalThis.WebSocket !== undefined) return globalThis.WebSocket;
   try {
     const { WebSocket } = await import('ws');
-    // The event types of `ws` differ from WebSocketLike; the fields that the client reads are the same.
-    return WebSocket as unknown as WebSocketConstructor;
+    return WebSocket;
   } catch (cause) {
     const message = `Node.js ${process.versions.node} has no global WebSocket, and the package ws could not be loaded. Run: npm install ws`;
     throw new HoldfastError('websocket_missing', message, { cause });
