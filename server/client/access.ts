@@ -1,6 +1,6 @@
 /**
- * How a connection gets in: the address to open, and the first frame if one is needed. Owns the ticket request and what
- * its failures mean. Never opens a WebSocket.
+ * Credentials of one connection: the address to open, with a ticket, or the `auth` frame to send first. Owns the ticket
+ * request and maps its failures to errors. Must never open a WebSocket.
  */
 import type { ErrorCode } from '../protocol/codes.ts';
 import type { Command } from '../protocol/commands.ts';
@@ -13,20 +13,20 @@ export interface AccessOptions {
   auth: 'ticket' | 'message';
   affinity: string | undefined;
   fetch: Fetch;
-  /** Longest wait for the ticket, in milliseconds. */
+  /** Timeout of the ticket request, in milliseconds. */
   timeoutMs: number;
 }
 
-/** What `connection.ts` needs to open. The address holds a credential: do not log it. */
+/** What `connection.ts` needs to open a connection. The address may contain a ticket: never log it. */
 export interface Access {
   url: string;
-  /** Sent first on the open connection. */
+  /** The command to send as soon as the connection is open. */
   firstFrame?: Command;
 }
 
 /**
- * Gets in, with a fresh token if the first is refused.
- * @throws HoldfastError temporary: worth another try after a wait; permanent: it would end the same way
+ * Requests a ticket where the options ask for one. If the server refuses the token, it tries once more with a fresh token.
+ * @throws HoldfastError temporary when a later attempt may succeed, permanent when it would fail in the same way
  */
 export async function obtainAccess(options: AccessOptions, tokens: TokenSource, signal: AbortSignal): Promise<Access> {
   const token = await tokens.get();
@@ -39,7 +39,7 @@ export async function obtainAccess(options: AccessOptions, tokens: TokenSource, 
   }
 }
 
-/** `http(s)://host/path` as the `ws(s)://host/path/ws` of the same service. */
+/** Turns `http(s)://host/path` into the WebSocket address of that service, `ws(s)://host/path/ws`. */
 export function socketUrl(options: Pick<AccessOptions, 'url' | 'affinity'>, ticket?: string): string {
   const url = new URL(`${options.url.replace(/\/+$/, '')}/ws`);
   url.protocol = url.protocol === 'https:' || url.protocol === 'wss:' ? 'wss:' : 'ws:';
@@ -68,7 +68,7 @@ async function requestTicket(options: AccessOptions, token: string, signal: Abor
   throw ticketError(response, body);
 }
 
-/** Proxies answer without our error body; then the status speaks. */
+/** A proxy answers without the error body of Holdfast; the HTTP status then decides the code. */
 function ticketError(response: Response, body: unknown): HoldfastError {
   if (isErrorBody(body)) {
     const retry_after_ms = body.error.retry_after_ms ?? retryAfterMs(response);

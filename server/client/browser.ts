@@ -1,16 +1,22 @@
 /**
- * The SDK in a browser, or in any runtime with global `WebSocket` and `fetch`. The build makes `client.js` of this file.
- * Owns the choice of platform and nothing else.
+ * Entry point for browsers, and for every runtime that is not Node: global `WebSocket` and `fetch`.
+ * Must never import a package or a Node module, so that bundles for browsers stay free of them.
  */
 import { Client } from './client.ts';
-import type { ClientOptions, HoldfastClient } from './types.ts';
+import { HoldfastError } from './errors.ts';
+import type { ClientOptions, HoldfastClient, WebSocketConstructor } from './types.ts';
 
-export type { Json, Message, Position, RecoveryFailure, Welcome } from '../protocol/messages.ts';
-export type { BackoffOptions } from './backoff.ts';
-export { type ClientErrorCode, HoldfastError } from './errors.ts';
-export type * from './types.ts';
+export * from './api.ts';
 
-/** Makes a client. Nothing is opened before `connect()`. */
+/** Makes a client. It opens no connection before `connect()`. */
 export function createClient(options: ClientOptions): HoldfastClient {
-  return new Client(options, { WebSocket: globalThis.WebSocket, fetch: (url, init) => globalThis.fetch(url, init) });
+  return new Client(options, { loadWebSocket, fetch: (url, init) => globalThis.fetch(url, init) });
+}
+
+async function loadWebSocket(): Promise<WebSocketConstructor> {
+  if (globalThis.WebSocket !== undefined) return globalThis.WebSocket;
+  throw new HoldfastError(
+    'websocket_missing',
+    'This platform has no global WebSocket. Pass an implementation as the option WebSocket.',
+  );
 }

@@ -1,6 +1,6 @@
 /**
- * One subscription at work: runs the state machine against a connection, retries, and calls the application.
- * Never reads a socket and never decides what a frame means: the first is `reconnector.ts`, the second `subscription.ts`.
+ * One subscription of the application: sends the commands that the state machine decides on, retries them, and calls the
+ * handlers. Must never read a socket (`reconnector.ts` does) or interpret a frame (`subscription.ts` does).
  */
 import type { Command } from '../protocol/commands.ts';
 import type { ErrorPush, Message, Position, Presence, Subscribed, Typing, Unsubscribed } from '../protocol/messages.ts';
@@ -12,18 +12,18 @@ import { type Next, SubscriptionMachine } from './subscription.ts';
 import type { Subscription, SubscriptionHandlers, SubscriptionStats } from './types.ts';
 import { TypingDebounce } from './typing.ts';
 
-/** The pushes that belong to a subscription. */
+/** The frames that belong to a subscription. */
 export type ChannelFrame = Subscribed | Unsubscribed | Message | Typing | Presence;
 
-/** What a subscription needs of its client. */
+/** What a subscription needs from its client. */
 export interface ChannelHost {
-  /** Sends when connected; answers whether it did. */
+  /** Returns whether the command was sent; false while not connected. */
   send(command: Command): boolean;
   nextId(): string;
-  /** A fresh series of waits. */
+  /** Creates a backoff in its initial state. */
   backoff(): Backoff;
   report(error: HoldfastError): void;
-  /** The subscription has ended: forget it. */
+  /** Called once, when the subscription has ended. */
   ended(subscription: ChannelSubscription): void;
 }
 
@@ -39,7 +39,7 @@ export class ChannelSubscription implements Subscription {
   readonly #report = (error: HoldfastError): void => this.#host.report(error);
   #wantsPresence = false;
   #presenceId: string | null = null;
-  /** Offset at the last gap: a second gap at the same place waits before it asks again. */
+  /** Offset before the last gap. A second gap after the same offset is recovered with backoff. */
   #gapAt: number | null = null;
   #retry: ReturnType<typeof setTimeout> | undefined;
   #presenceRetry: ReturnType<typeof setTimeout> | undefined;
@@ -82,7 +82,7 @@ export class ChannelSubscription implements Subscription {
     if (this.#machine.phase === 'live') this.#askPresence();
   }
 
-  /** The client is connected, or it is time to try again: asks for the channel. */
+  /** Subscribes. Called after each `welcome` and on each retry. */
   ask(): void {
     clearTimeout(this.#retry);
     this.#presenceId = null;
@@ -90,7 +90,7 @@ export class ChannelSubscription implements Subscription {
     if (command) this.#host.send(command);
   }
 
-  /** The connection is gone. */
+  /** Call when the connection is gone. */
   down(): void {
     clearTimeout(this.#retry);
     clearTimeout(this.#presenceRetry);
@@ -111,7 +111,7 @@ export class ChannelSubscription implements Subscription {
     const verdict = this.#machine.subscribed(frame);
     if (!verdict) return;
     this.#backoff.reset();
-    // The loss comes first: the application can clear what it holds before anything new arrives.
+    // onLost comes first, so that the application can clear its state before new messages arrive.
     if (verdict.loss) guarded(this.#handlers.onLost, verdict.loss, this.#report);
     guarded(this.#handlers.onSubscribed, verdict.info, this.#report);
     if (this.#wantsPresence) this.#askPresence();
@@ -133,7 +133,7 @@ export class ChannelSubscription implements Subscription {
     guarded(this.#handlers.onPresence, this.#presence.apply(frame), this.#report);
   }
 
-  /** Answers whether the error was this subscription's. */
+  /** Returns whether the error answered a command of this subscription. */
   onError(frame: ErrorPush): boolean {
     const error = fromWire(frame, { channel: this.channel });
     if (frame.id !== undefined && frame.id === this.#presenceId) return this.#presenceRefused(error);
@@ -152,7 +152,7 @@ export class ChannelSubscription implements Subscription {
 
   #recoverGap(): void {
     const offset = this.position?.offset ?? 0;
-    // Once at once; again at the same place means that asking does not help, so it is paced.
+    // The first recovery is immediate. A second gap after the same offset means that it did not help: back off.
     if (this.#gapAt === offset) {
       this.#machine.pause();
       this.#askLater();
@@ -165,7 +165,7 @@ export class ChannelSubscription implements Subscription {
     this.#retry = setTimeout(() => this.ask(), this.#backoff.next(retryAfterMs));
   }
 
-  /** Once per subscription of a connection: the server refuses to let a user in twice. */
+  /** At most once per connection and subscription: the server would refuse a second `presence` command. */
   #askPresence(): void {
     if (this.#presenceId !== null) return;
     this.#presenceId = this.#host.nextId();

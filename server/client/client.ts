@@ -1,6 +1,6 @@
 /**
- * The client that applications hold: puts session, subscriptions and publisher together, and gives each frame to the one
- * it is for. Owns the registry of subscriptions and the ids of commands. Never times, retries or judges anything itself.
+ * The client that applications hold. It connects reconnector, subscriptions and publish queue, and routes each frame to
+ * one of them. Owns the registry of subscriptions and the ids of commands. Must never set timers or decide on retries.
  */
 import type { Command } from '../protocol/commands.ts';
 import type { ErrorPush, Json, Push, Welcome } from '../protocol/messages.ts';
@@ -24,13 +24,14 @@ import type {
   WebSocketConstructor,
 } from './types.ts';
 
-/** What a platform brings when the options do not. */
+/** Defaults of the platform, used where the options give none. */
 export interface Platform {
-  WebSocket: WebSocketConstructor;
+  /** Called before each connection. @throws HoldfastError `websocket_missing` */
+  loadWebSocket(): Promise<WebSocketConstructor>;
   fetch: Fetch;
 }
 
-/** Publishes retry sooner than connections: a node that answers is there. */
+/** Shorter than the backoff of connections, because the node is known to answer. */
 const PUBLISH_BACKOFF = { baseMs: 200, maxMs: 5_000 };
 
 export class Client implements HoldfastClient {
@@ -39,13 +40,13 @@ export class Client implements HoldfastClient {
   readonly #publishQueue: PublishQueue;
   readonly #host: ChannelHost;
   readonly #subscriptions = new Map<string, ChannelSubscription>();
-  /** Calls of `connect()` that wait for `welcome`. */
+  /** Pending calls of `connect()`, resolved by `welcome`. */
   #waiting: { resolve(welcome: Welcome): void; reject(error: HoldfastError): void }[] = [];
   #lastId = 0;
   #reporting = false;
 
   constructor(options: ClientOptions, platform: Platform) {
-    const { random = Math.random, connectTimeoutMs = 10_000 } = options;
+    const { random = Math.random, connectTimeoutMs = 10_000, WebSocket } = options;
     this.#events = new Emitter<ClientEvents>((error) => this.#report(error));
     const nextId = (): string => `c${++this.#lastId}`;
     const send = (frame: string): boolean => this.#reconnector.send(frame);
@@ -59,7 +60,7 @@ export class Client implements HoldfastClient {
           timeoutMs: connectTimeoutMs,
         },
         tokens: new TokenSource(options.token),
-        WebSocket: options.WebSocket ?? platform.WebSocket,
+        loadWebSocket: WebSocket ? async () => WebSocket : platform.loadWebSocket,
         openTimeoutMs: connectTimeoutMs,
         backoff: new Backoff(options.backoff, random),
         random,
@@ -123,7 +124,7 @@ export class Client implements HoldfastClient {
 
   subscribe(channel: string, handlers: SubscriptionHandlers): Subscription {
     if (this.#subscriptions.has(channel))
-      throw new HoldfastError('already_subscribed', `This client follows ${channel} already.`, { channel });
+      throw new HoldfastError('already_subscribed', `This client is already subscribed to ${channel}.`, { channel });
     const subscription = new ChannelSubscription(this.#host, channel, handlers);
     this.#subscriptions.set(channel, subscription);
     if (this.state === 'connected') subscription.ask();
@@ -141,7 +142,7 @@ export class Client implements HoldfastClient {
   #up(welcome: Welcome): void {
     for (const { resolve } of this.#waiting.splice(0)) resolve(welcome);
     this.#events.emit('welcome', welcome);
-    // A listener may have closed the client.
+    // A listener of `welcome` may have closed the client.
     if (this.#reconnector.welcome !== welcome) return;
     for (const subscription of this.#subscriptions.values()) subscription.ask();
     this.#publishQueue.connected(welcome.max_payload_bytes);
@@ -164,7 +165,7 @@ export class Client implements HoldfastClient {
     this.#report(fromWire(frame, { channel: frame.channel }));
   }
 
-  /** The session is over, for `error` or because the application closed it. */
+  /** The client has stopped: because of `error`, or because the application called `close()`. */
   #stopped(error?: HoldfastError): void {
     const reason = error ?? new HoldfastError('closed', 'The client was closed.');
     this.#publishQueue.close(reason);
@@ -174,7 +175,7 @@ export class Client implements HoldfastClient {
   }
 
   #report(error: HoldfastError): void {
-    // An `error` listener that throws is reported here too; it must not be called for its own failure.
+    // A listener of `error` that throws is reported here too. Calling it again would not end.
     if (this.#reporting) {
       console.error(error);
       return;
@@ -185,9 +186,9 @@ export class Client implements HoldfastClient {
   }
 }
 
-/** Idempotency keys of one client: a random part, for uniqueness among all clients, and a count. */
+/** Idempotency keys: 128 random bits that identify this client, and a counter. */
 function keySeries(): () => string {
-  // Not randomUUID(): browsers have it in secure contexts only.
+  // Browsers offer crypto.randomUUID() in secure contexts only.
   const random = [...crypto.getRandomValues(new Uint8Array(16))]
     .map((byte) => byte.toString(16).padStart(2, '0'))
     .join('');

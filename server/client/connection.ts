@@ -1,6 +1,6 @@
 /**
- * One WebSocket, from opening to its end: authentication, heartbeat, and exactly one `onEnd`. Never reconnects: that is
- * `reconnector.ts`. Knows `welcome`, `ping` and `pong`; everything else is passed on unread.
+ * One WebSocket, from opening to its end: authentication, heartbeat, and exactly one `onEnd` unless `close()` comes first.
+ * It handles `welcome`, `ping` and `pong` and passes all other frames on. Must never reconnect: `reconnector.ts` does.
  */
 import type { Command } from '../protocol/commands.ts';
 import { type Push, SUBPROTOCOL, type Welcome } from '../protocol/messages.ts';
@@ -9,23 +9,23 @@ import type { SocketEvent, WebSocketConstructor, WebSocketLike } from './types.t
 
 export interface ClientConnectionHandlers {
   onWelcome(welcome: Welcome): void;
-  /** Everything after `welcome` except heartbeats. */
+  /** Receives every frame except `welcome` and heartbeats. */
   onFrame(frame: Push): void;
-  /** The connection is over. Codes as in RFC 6455; 1006 when there was no close frame, or when it was found dead. */
+  /** The connection has ended. `code` is as in RFC 6455: 1006 when no close frame arrived or a timeout ended it. */
   onEnd(end: ConnectionEnd): void;
 }
 
 export interface ConnectionEnd {
   code: number;
   reason: string;
-  /** How long it was of use, in milliseconds, counted from `welcome`; 0 if that never came. */
+  /** Milliseconds from `welcome` to the end; 0 without a `welcome`. */
   upMs: number;
 }
 
-/** How long a closing handshake may take before the socket is cut, in milliseconds. */
+/** Timeout of the closing handshake, in milliseconds. `ws` sockets are then terminated. */
 const CLOSE_TIMEOUT_MS = 1_000;
 const LOST = 1006;
-/** WebSocket.OPEN; the number, because the constant belongs to the platform's class. */
+/** The value of WebSocket.OPEN on every platform. */
 const OPEN = 1;
 
 export class ClientConnection {
@@ -36,28 +36,28 @@ export class ClientConnection {
   #watch: ReturnType<typeof setTimeout> | undefined;
   #over = false;
 
-  /** @param openTimeoutMs longest wait for `welcome` */
+  /** @param openTimeoutMs timeout for `welcome`, counted from the start of the handshake */
   constructor(Socket: WebSocketConstructor, access: Access, openTimeoutMs: number, handlers: ClientConnectionHandlers) {
     this.#handlers = handlers;
     this.#socket = new Socket(access.url, [SUBPROTOCOL]);
-    this.#watch = setTimeout(() => this.#dead('No welcome in time.'), openTimeoutMs);
+    this.#watch = setTimeout(() => this.#dead(`No welcome within ${openTimeoutMs} ms.`), openTimeoutMs);
     this.#socket.addEventListener('open', () => {
       if (access.firstFrame) this.send(encode(access.firstFrame));
     });
     this.#socket.addEventListener('message', (event) => this.#received(event));
     this.#socket.addEventListener('close', (event) => this.#ended(event.code ?? LOST, event.reason ?? ''));
-    // A `close` event follows every `error` event. `ws` throws when nobody listens.
+    // A `close` event follows every `error` event. Without a listener, `ws` would throw the error.
     this.#socket.addEventListener('error', () => {});
   }
 
-  /** Answers whether the frame left; a closing socket takes none, and its `onEnd` is on the way. */
+  /** Returns whether the frame was sent. A closing socket accepts none; its `onEnd` follows. */
   send(frame: string): boolean {
     if (this.#over || this.#socket.readyState !== OPEN) return false;
     this.#socket.send(frame);
     return true;
   }
 
-  /** Closes from this side; `onEnd` is not called. */
+  /** Closes the connection without a call of `onEnd`. */
   close(): void {
     if (this.#over) return;
     this.#over = true;
@@ -77,19 +77,19 @@ export class ClientConnection {
   #welcomed(welcome: Welcome): void {
     clearTimeout(this.#watch);
     this.#welcomeAt = Date.now();
-    // The server pings every interval; twice a missed pong's patience is generous even to a busy node.
+    // The server pings once per interval. One and a half times its own pong timeout tolerates a busy node.
     this.#watchHeartbeat(welcome.heartbeat_interval_ms + welcome.heartbeat_timeout_ms * 1.5);
     this.#handlers.onWelcome(welcome);
   }
 
-  /** One timer that looks back, instead of one that every frame would have to move. */
+  /** A timer that compares with the time of the last frame. Restarting a timer for each frame would cost more. */
   #watchHeartbeat(patienceMs: number): void {
     const restMs = this.#lastSeen + patienceMs - Date.now();
-    if (restMs <= 0) this.#dead('Nothing arrived for too long.');
+    if (restMs <= 0) this.#dead(`No frame arrived within ${patienceMs} ms.`);
     else this.#watch = setTimeout(() => this.#watchHeartbeat(patienceMs), restMs);
   }
 
-  /** On a dead network the `close` event can be minutes away, so it is not waited for. */
+  /** Ends the connection at once: on a dead network the `close` event can take minutes. */
   #dead(reason: string): void {
     this.#ended(LOST, reason);
     this.#hangUp();
@@ -105,17 +105,17 @@ export class ClientConnection {
   #hangUp(): void {
     this.#socket.close(1000);
     if (!this.#socket.terminate) return;
-    // An open socket keeps a Node process alive; a peer that does not answer must not.
+    // An open socket keeps a Node process alive. Without a timeout, a silent peer would keep it alive for minutes.
     setTimeout(() => this.#socket.terminate?.(), CLOSE_TIMEOUT_MS).unref();
   }
 }
 
-/** A command as it is sent. */
+/** The text frame of a command. */
 export function encode(command: Command): string {
   return JSON.stringify(command);
 }
 
-/** A frame, or null for what this client cannot read; a newer server may send types that it does not know. */
+/** Returns null for a frame that is not a JSON object with a `type`. Unknown types pass; their receivers ignore them. */
 function decode(data: unknown): Push | null {
   if (typeof data !== 'string') return null;
   try {

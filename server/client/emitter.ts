@@ -1,10 +1,10 @@
 /**
- * Typed listeners, and the guard around every call into the application: what a callback throws, or rejects with,
- * is reported and goes no further. Never lets application code break the client.
+ * Typed listeners, and the guard around every call into application code. An exception or a rejection of a callback is
+ * reported as an error and must never reach the code of the client.
  */
 import { HoldfastError } from './errors.ts';
 
-/** Calls `callback`; a throw or a rejection goes to `report` as `callback_failed`. */
+/** Calls `callback`. If it throws or rejects, `report` receives a `callback_failed` error. */
 export function guarded<T>(
   callback: ((value: T) => unknown) | undefined,
   value: T,
@@ -26,12 +26,12 @@ export class Emitter<Events extends object> {
   readonly #listeners: { [K in keyof Events]?: Set<(value: Events[K]) => unknown> } = {};
   readonly #report: (error: HoldfastError) => void;
 
-  /** @param report hears what listeners throw */
+  /** @param report receives the errors of listeners */
   constructor(report: (error: HoldfastError) => void) {
     this.#report = report;
   }
 
-  /** Adds a listener; the function that comes back removes it. */
+  /** Adds a listener and returns a function that removes it. */
   on<K extends keyof Events>(name: K, listener: (value: Events[K]) => unknown): () => void {
     let listeners = this.#listeners[name];
     if (!listeners) {

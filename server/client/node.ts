@@ -1,20 +1,25 @@
 /**
- * The SDK in Node: `ws` as WebSocket, the global `fetch`. Owns the choice of platform and nothing else.
+ * Entry point for Node: the global WebSocket (Node 22 and later), else the package `ws`; the global `fetch`.
+ * Must never import `ws` statically: applications on Node 22 and later do not install it.
  */
-import { WebSocket } from 'ws';
 import { Client } from './client.ts';
+import { HoldfastError } from './errors.ts';
 import type { ClientOptions, HoldfastClient, WebSocketConstructor } from './types.ts';
 
-export type { Json, Message, Position, RecoveryFailure, Welcome } from '../protocol/messages.ts';
-export type { BackoffOptions } from './backoff.ts';
-export { type ClientErrorCode, HoldfastError } from './errors.ts';
-export type * from './types.ts';
+export * from './api.ts';
 
-/** Makes a client. Nothing is opened before `connect()`. */
+/** Makes a client. It opens no connection before `connect()`. */
 export function createClient(options: ClientOptions): HoldfastClient {
-  return new Client(options, {
-    // The types of `ws` spell its events differently; the parts that the SDK uses are the same.
-    WebSocket: WebSocket as unknown as WebSocketConstructor,
-    fetch: (url, init) => globalThis.fetch(url, init),
-  });
+  return new Client(options, { loadWebSocket, fetch: (url, init) => globalThis.fetch(url, init) });
+}
+
+async function loadWebSocket(): Promise<WebSocketConstructor> {
+  if (globalThis.WebSocket !== undefined) return globalThis.WebSocket;
+  try {
+    const { WebSocket } = await import('ws');
+    return WebSocket;
+  } catch (cause) {
+    const message = `Node.js ${process.versions.node} has no global WebSocket, and the package ws could not be loaded. Run: npm install ws`;
+    throw new HoldfastError('websocket_missing', message, { cause });
+  }
 }

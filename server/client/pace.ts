@@ -1,17 +1,17 @@
 /**
- * How fast publishes may leave. Free until the server says `rate_limited`; from then on spaced, twice as far with each
- * further one, closer again with each ack: the rate settles just below the server's limit without knowing it.
- * Pure: the caller brings the clock. Never sets a timer.
+ * Rate of publishes, adapted to the limit of the server. Publishes are unspaced until the first `rate_limited` error.
+ * Each such error doubles the spacing between two publishes, each ack shrinks it by 1%, so the rate settles near the limit.
+ * Pure: the caller supplies the clock. Must never set a timer.
  */
 
-/** First spacing, and the largest, in milliseconds. */
+/** Spacing after the first `rate_limited` error, and the maximum, in milliseconds. */
 const FIRST_SPACING_MS = 4;
 const MAX_SPACING_MS = 1_000;
-/** Share of the spacing that stays after an ack: some 70 acks halve it. */
+/** Factor per ack: 69 acks halve the spacing. */
 const EASE = 0.99;
-/** Below this it counts as free, in milliseconds. */
-const FREE_MS = 0.2;
-/** Slots that a late timer may make up for, in milliseconds. Browsers fire timers late; the rate must not sink with it. */
+/** A spacing below this, in milliseconds, becomes 0. */
+const MIN_SPACING_MS = 0.2;
+/** Backlog, in milliseconds, that may be sent at once after a late timer. Browsers fire timers late. */
 const CATCH_UP_MS = 50;
 
 export class Pace {
@@ -19,12 +19,12 @@ export class Pace {
   #nextAt = Number.NEGATIVE_INFINITY;
   #pausedUntil = Number.NEGATIVE_INFINITY;
 
-  /** How long until the next publish may leave, in milliseconds; 0 is now. */
+  /** Delay before the next publish may be sent, in milliseconds; 0 means now. */
   waitMs(now: number): number {
     return Math.max(0, this.#pausedUntil - now, this.#spacingMs === 0 ? 0 : this.#nextAt - now);
   }
 
-  /** Whether a pause is being kept: failures that arrive meanwhile are of the same burst. */
+  /** Whether a pause is active. Errors that arrive during a pause belong to the burst that caused it. */
   paused(now: number): boolean {
     return this.#pausedUntil > now;
   }
@@ -43,10 +43,10 @@ export class Pace {
 
   acked(): void {
     this.#spacingMs *= EASE;
-    if (this.#spacingMs < FREE_MS) this.#spacingMs = 0;
+    if (this.#spacingMs < MIN_SPACING_MS) this.#spacingMs = 0;
   }
 
-  /** A new connection: pauses were the old node's. The spacing stays, the limit is most likely the same. */
+  /** Call on a new connection. It ends the pause, which the old node asked for, and keeps the spacing: nodes share their limits. */
   reset(): void {
     this.#pausedUntil = Number.NEGATIVE_INFINITY;
   }

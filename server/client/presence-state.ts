@@ -1,13 +1,11 @@
-/**
- * Who is present in one channel: keeps the list, so that applications need not. Pure. Never asks for presence itself.
- */
+/** The users present in one channel, kept up to date from full lists and changes. Pure. Must never send a command. */
 import type { Presence } from '../protocol/messages.ts';
 import type { PresenceEvent } from './types.ts';
 
 export class PresenceState {
   #users = new Set<string>();
 
-  /** Applies a push, and says what it changed. A full list replaces what was known, as after a reconnect. */
+  /** Applies a push and returns what changed. A full list (`users`) replaces the old list, for example after a reconnect. */
   apply(frame: Presence): PresenceEvent {
     const before = this.#users;
     const after = new Set(frame.users ?? before);

@@ -1,7 +1,7 @@
 /**
- * Publishes that wait for their ack. Each keeps its frame, with its id and its `client_msg_id`, and is sent again as it
- * is after a reconnect or a temporary error, so that the server stores it once however often it arrives.
- * Never gives up silently: every publish ends in an ack, a permanent error, or its deadline.
+ * The publishes that wait for their ack. After a reconnect or a temporary error the same frame is sent again, with the same
+ * `client_msg_id`, so the server stores the message once.
+ * Must never drop a publish silently: each one ends in an ack, a permanent error, or its deadline.
  */
 import type { Command } from '../protocol/commands.ts';
 import type { Ack, ErrorPush, Json } from '../protocol/messages.ts';
@@ -11,17 +11,17 @@ import { Pace } from './pace.ts';
 import type { PublishResult } from './types.ts';
 
 export interface PublishQueueOptions {
-  /** Deadline of each publish, in milliseconds, from the call on. */
+  /** Time from the call to the deadline of a publish, in milliseconds. */
   timeoutMs: number;
-  /** Publishes that may wait at once. */
+  /** Maximum of publishes without an ack, sent or not. */
   maxQueued: number;
-  /** Publishes that may be sent and unacknowledged at once. */
+  /** Maximum of publishes that are sent and not acknowledged. */
   maxInFlight: number;
-  /** Sends a frame when connected; answers whether it did. */
+  /** Returns whether the frame was sent; false while not connected. */
   send(frame: string): boolean;
   nextId(): string;
   nextKey(): string;
-  /** Waits after temporary errors. */
+  /** Delays after temporary errors. */
   backoff: Backoff;
   now?: () => number;
 }
@@ -41,10 +41,10 @@ export class PublishQueue {
   readonly #options: PublishQueueOptions;
   readonly #now: () => number;
   readonly #pace = new Pace();
-  /** In the order of the calls, which is also the order of sending and of the deadlines. */
+  /** In the order of the calls, which is also the order of first sending and of the deadlines. */
   readonly #pending = new Map<string, Pending>();
   #inFlight = 0;
-  /** From `welcome`; null while not connected. */
+  /** `max_payload_bytes` of `welcome`; null while not connected. */
   #maxBytes: number | null = null;
   #deadlineTimer: ReturnType<typeof setTimeout> | undefined;
   #paceTimer: ReturnType<typeof setTimeout> | undefined;
@@ -54,21 +54,21 @@ export class PublishQueue {
     this.#now = options.now ?? Date.now;
   }
 
-  /** Publishes that have no answer yet. */
+  /** Number of publishes without a result. */
   get size(): number {
     return this.#pending.size;
   }
 
-  /** @throws (rejects) HoldfastError `queue_full`, `timeout`, `closed`, `too_large`, or the server's permanent refusal */
+  /** Rejects with a HoldfastError: `queue_full`, `timeout`, `closed`, `too_large`, or a permanent error of the server. */
   publish(channel: string, data: Json, clientMsgId = this.#options.nextKey()): Promise<PublishResult> {
     return new Promise((resolve, reject) => {
       if (this.#pending.size >= this.#options.maxQueued) {
-        const message = `${this.#options.maxQueued} publishes are waiting for their ack already; wait for some of them.`;
+        const message = `${this.#options.maxQueued} publishes wait for their ack, which is the limit (maxQueuedPublishes).`;
         throw new HoldfastError('queue_full', message, { clientMsgId, channel });
       }
       const id = this.#options.nextId();
       const command: Command = { type: 'publish', id, channel, data, client_msg_id: clientMsgId };
-      // Encoded now: the caller may change `data` afterwards, and every try must carry the same bytes.
+      // Encoded now, because the caller may change `data` later and every attempt must send the same bytes.
       const frame = JSON.stringify(command);
       const deadline = this.#now() + this.#options.timeoutMs;
       this.#pending.set(id, { id, clientMsgId, channel, frame, deadline, inFlight: false, resolve, reject });
@@ -77,7 +77,7 @@ export class PublishQueue {
     });
   }
 
-  /** @param maxBytes largest frame that the server takes */
+  /** @param maxBytes size limit of a frame, in bytes of UTF-8 */
   connected(maxBytes: number): void {
     this.#maxBytes = maxBytes;
     this.#options.backoff.reset();
@@ -85,7 +85,7 @@ export class PublishQueue {
     this.#pump();
   }
 
-  /** What was in flight has to be sent again: whether it arrived is unknown. */
+  /** Call when the connection is gone. Publishes in flight are sent again, because it is unknown whether they arrived. */
   disconnected(): void {
     this.#maxBytes = null;
     this.#inFlight = 0;
@@ -103,7 +103,7 @@ export class PublishQueue {
     this.#pump();
   }
 
-  /** Answers whether the error was a publish's. */
+  /** Returns whether the error answered a publish. */
   onError(frame: ErrorPush): boolean {
     const pending = frame.id === undefined ? undefined : this.#pending.get(frame.id);
     if (!pending) return false;
@@ -117,7 +117,7 @@ export class PublishQueue {
     return true;
   }
 
-  /** Rejects everything that waits. */
+  /** Rejects all waiting publishes. */
   close(reason: HoldfastError): void {
     this.disconnected();
     clearTimeout(this.#deadlineTimer);
@@ -128,7 +128,7 @@ export class PublishQueue {
     }
   }
 
-  /** A temporary error is about the node, not about this message: everything pauses, which also keeps the order best. */
+  /** A temporary error concerns the node and not one message, so all publishes pause. This also keeps them in order. */
   #tryLater(pending: Pending, error: HoldfastError): void {
     const now = this.#now();
     this.#land(pending);
@@ -140,7 +140,7 @@ export class PublishQueue {
     } else if (error.retryAfterMs !== undefined) this.#pace.pause(error.retryAfterMs, now);
   }
 
-  /** Sends what may be sent, in order. */
+  /** Sends waiting publishes in order, as far as the connection, the limits and the pace allow. */
   #pump(): void {
     if (this.#maxBytes === null) return;
     clearTimeout(this.#paceTimer);
@@ -162,12 +162,15 @@ export class PublishQueue {
     }
   }
 
-  /** The server would close the connection for it, again at each try. */
+  /** The server would close the connection for this frame, on each attempt. */
   #refuseTooLarge(pending: Pending, maxBytes: number): void {
     this.#forget(pending);
     const { clientMsgId, channel } = pending;
     pending.reject(
-      new HoldfastError('too_large', `The message is over the limit of ${maxBytes} bytes.`, { clientMsgId, channel }),
+      new HoldfastError('too_large', `The frame of this publish is larger than the limit of ${maxBytes} bytes.`, {
+        clientMsgId,
+        channel,
+      }),
     );
   }
 
@@ -184,7 +187,7 @@ export class PublishQueue {
     clearTimeout(this.#paceTimer);
   }
 
-  /** One timer for the oldest: all have the same time, so the oldest is always the next to expire. */
+  /** One timer is enough: all publishes have the same timeout, so the oldest is the next to expire. */
   #watchDeadline(): void {
     clearTimeout(this.#deadlineTimer);
     const [oldest] = this.#pending.values();
@@ -197,7 +200,7 @@ export class PublishQueue {
       if (pending.deadline > now) break;
       this.#forget(pending);
       const { clientMsgId, channel } = pending;
-      const message = `No ack within ${this.#options.timeoutMs} ms. It may be stored: publish again with the same clientMsgId.`;
+      const message = `No ack within ${this.#options.timeoutMs} ms. The message may be stored: publish again with the same clientMsgId.`;
       pending.reject(new HoldfastError('timeout', message, { clientMsgId, channel }));
     }
     this.#watchDeadline();
@@ -205,7 +208,7 @@ export class PublishQueue {
   }
 }
 
-/** Length in UTF-8, measured only when it could matter. */
+/** Length in bytes of UTF-8. It is measured only when three bytes per character could exceed `limit`. */
 function byteLength(text: string, limit: number): number {
   return text.length * 3 <= limit ? text.length : new TextEncoder().encode(text).byteLength;
 }

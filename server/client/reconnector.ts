@@ -1,6 +1,6 @@
 /**
- * Keeps one connection open: tries, waits, tries again, and knows when to give up. Owns the client's state and decides
- * from close codes and errors what comes next. Never looks into channels or publishes.
+ * Keeps one connection open, with backoff between attempts, until `stop()` or a permanent error. Owns the state of the
+ * client and decides from close codes and errors whether to reconnect. Must never handle channels or publishes.
  */
 import { shouldReconnect } from '../protocol/codes.ts';
 import type { Push, Reconnect, Welcome } from '../protocol/messages.ts';
@@ -14,7 +14,7 @@ import type { ClientState, WebSocketConstructor } from './types.ts';
 export interface ReconnectorOptions {
   access: AccessOptions;
   tokens: TokenSource;
-  WebSocket: WebSocketConstructor;
+  loadWebSocket: () => Promise<WebSocketConstructor>;
   openTimeoutMs: number;
   backoff: Backoff;
   random: () => number;
@@ -23,13 +23,13 @@ export interface ReconnectorOptions {
 export interface ReconnectorHandlers {
   onState(state: ClientState): void;
   onWelcome(welcome: Welcome): void;
-  /** Everything but `welcome`, heartbeats and `reconnect`. */
+  /** Receives every frame except `welcome`, heartbeats and `reconnect`. */
   onFrame(frame: Push): void;
-  /** The connection is gone; another may follow. */
+  /** A connection that had its `welcome` is gone. Another one may follow. */
   onDown(): void;
-  /** Something failed that the session copes with. */
+  /** A temporary error. The next attempt is scheduled. */
   onError(error: HoldfastError): void;
-  /** The session gave up. */
+  /** A permanent error. No attempt follows. */
   onGaveUp(error: HoldfastError): void;
 }
 
@@ -42,9 +42,9 @@ export class Reconnector {
   #state: ClientState = 'idle';
   #welcome: Welcome | null = null;
   #connection: ClientConnection | null = null;
-  /** Ends the ticket request of the present try, and marks its result as stale. */
+  /** Aborts the ticket request of the current attempt and marks its result as stale. */
   #attempt: AbortController | null = null;
-  /** The next try, or the reconnect that the server asked for. */
+  /** Timer of the next attempt, or of the reconnect that a draining server asked for. */
   #timer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(options: ReconnectorOptions, handlers: ReconnectorHandlers) {
@@ -60,7 +60,7 @@ export class Reconnector {
     return this.#welcome;
   }
 
-  /** Does nothing when it is running already. */
+  /** Does nothing when the client is already running. */
   start(): void {
     if (this.#state === 'idle' || this.#state === 'closed') void this.#open();
   }
@@ -70,7 +70,7 @@ export class Reconnector {
     this.#setState('closed');
   }
 
-  /** Sends when connected; answers whether it did. */
+  /** Returns whether the frame was sent. */
   send(frame: string): boolean {
     return this.#state === 'connected' && this.#connection?.send(frame) === true;
   }
@@ -80,9 +80,11 @@ export class Reconnector {
     this.#attempt = attempt;
     this.#setState('connecting');
     try {
+      // Before the ticket, which is single-use and expires after ten seconds.
+      const Socket = await this.#options.loadWebSocket();
       const access = await obtainAccess(this.#options.access, this.#options.tokens, attempt.signal);
       if (attempt.signal.aborted) return;
-      this.#connection = new ClientConnection(this.#options.WebSocket, access, this.#options.openTimeoutMs, {
+      this.#connection = new ClientConnection(Socket, access, this.#options.openTimeoutMs, {
         onWelcome: (welcome) => this.#welcomed(welcome),
         onFrame: (frame) => (frame.type === 'reconnect' ? this.#moveLater(frame) : this.#handlers.onFrame(frame)),
         onEnd: (end) => this.#ended(end),
@@ -96,7 +98,7 @@ export class Reconnector {
     this.#welcome = welcome;
     this.#options.tokens.accepted();
     this.#setState('connected');
-    // A state listener may have closed the client.
+    // A listener of `state` may have closed the client.
     if (this.#welcome === welcome) this.#handlers.onWelcome(welcome);
   }
 
@@ -106,11 +108,11 @@ export class Reconnector {
     backoff.ended(upMs);
     if (code === TOKEN_EXPIRED) tokens.expired();
     const again = code === AUTH_FAILED ? tokens.refused() : shouldReconnect(code);
-    const what = `The connection ended with ${code}${reason ? `: ${reason}` : '.'}`;
-    this.#failed(new HoldfastError(again ? 'connection_lost' : refusal(code), what, { closeCode: code }));
+    const message = `The connection ended with close code ${code}${reason ? `: ${reason}` : '.'}`;
+    this.#failed(new HoldfastError(again ? 'connection_lost' : refusal(code), message, { closeCode: code }));
   }
 
-  /** Waits and tries again, or gives up, as the error says. */
+  /** Schedules the next attempt after a temporary error; stops after a permanent one. */
   #failed(error: HoldfastError): void {
     if (!error.temporary) {
       this.#drop();
@@ -123,7 +125,7 @@ export class Reconnector {
     this.#handlers.onError(error);
   }
 
-  /** The server drains: leave at a random moment of the time it gave, so that its clients do not all move at once. */
+  /** The server is draining. Reconnect at a random moment within `after_ms`, so that its clients do not all move at once. */
   #moveLater({ after_ms }: Reconnect): void {
     clearTimeout(this.#timer);
     this.#timer = setTimeout(() => {
@@ -132,7 +134,7 @@ export class Reconnector {
     }, this.#options.random() * after_ms);
   }
 
-  /** Lets go of the connection, the try and the timer, whichever there are. */
+  /** Ends the connection, the current attempt and the timer. */
   #drop(): void {
     clearTimeout(this.#timer);
     this.#attempt?.abort();

@@ -1,7 +1,7 @@
 /**
- * One subscription as a pure state machine: frames and connection changes in, decisions out. Owns the position, and the
- * promise behind it: each offset reaches the application once, in order, or the application hears of the loss.
- * Never sends, waits, or calls the application: `channel.ts` does.
+ * One subscription as a pure state machine: frames and connection changes in, decisions out. Owns the position and its
+ * invariant: each offset is delivered once, in order, or a loss is reported.
+ * Must never send, set a timer, or call the application: `channel.ts` does.
  */
 import type { ErrorCode } from '../protocol/codes.ts';
 import type { Command } from '../protocol/commands.ts';
@@ -9,19 +9,19 @@ import type { Message, Position, Subscribed, Unsubscribed } from '../protocol/me
 import type { Loss, SubscribedInfo, SubscriptionStats } from './types.ts';
 
 /**
- * `down`: nothing is asked for. `leaving`: the server is to end an earlier subscription of this connection first.
- * `asked`: a `subscribe` is on its way, and messages that arrive meanwhile belong to an earlier one.
- * `live`: messages count. `ended`: for good.
+ * `down`: no command is pending. `leaving`: an `unsubscribe` is pending, which ends an earlier subscription of this
+ * connection. `asked`: a `subscribe` is pending; messages that arrive now belong to an earlier subscription and are ignored.
+ * `live`: messages are delivered. `ended`: final.
  */
 export type SubscriptionPhase = 'down' | 'leaving' | 'asked' | 'live' | 'ended';
 
-/** What to do with a message. `gap`: ask again from the position. `ignore`: it belongs to no present subscription. */
+/** What to do with a message. `gap`: recover from the position. `ignore`: it belongs to an earlier subscription. */
 export type MessageVerdict = 'deliver' | 'duplicate' | 'gap' | 'ignore';
 
-/** What to do after an `unsubscribed` or an `error`. `later`: ask after a wait. `fail`: the server refused for good. */
+/** What to do after an `unsubscribed` or an `error`. `ask`: at once. `later`: with backoff. `fail`: the refusal is permanent. */
 export type Next = 'ignore' | 'ask' | 'later' | 'fail';
 
-/** What a `subscribed` frame means; null when it answers something older. */
+/** What a `subscribed` frame means for the application. */
 export interface SubscribedVerdict {
   info: SubscribedInfo;
   loss?: Loss;
@@ -33,10 +33,10 @@ export class SubscriptionMachine {
   readonly stats: SubscriptionStats = { delivered: 0, duplicates: 0, gaps: 0, recovered: 0, lost: 0 };
   #phase: SubscriptionPhase = 'down';
   #position: Position | null;
-  /** The position that the `subscribe` in flight asked to go on from; null when it asked for none. */
+  /** `recover` of the pending `subscribe`; null when it asked for no recovery. */
   #askedFrom: Position | null = null;
   #askedId: string | null = null;
-  /** The server answered a `subscribe` on this connection, and may go on sending whatever the phase is here. */
+  /** The server confirmed a `subscribe` on this connection and may still send messages, whatever the phase is. */
   #held = false;
 
   constructor(channel: string, recover: Position | null = null) {
@@ -48,19 +48,19 @@ export class SubscriptionMachine {
     return this.#phase;
   }
 
-  /** Whether the server may believe that this connection is subscribed. */
+  /** Whether the server may regard this connection as subscribed. */
   get onServer(): boolean {
     return this.#held || this.#phase === 'asked';
   }
 
-  /** A copy: the caller may keep it. */
+  /** Returns a copy, which the caller may keep. */
   get position(): Position | null {
     return this.#position === null ? null : { ...this.#position };
   }
 
   /**
-   * The command that begins, or begins again from the position. Where the server still holds a subscription of this
-   * connection, that one is ended first: it refuses a second one. Then its answer leads to `ask` once more.
+   * Returns the next command: `subscribe`, with `recover` when there is a position. While the server still holds a
+   * subscription of this connection it would refuse a second one, so `unsubscribe` comes first; its reply leads to `ask` again.
    */
   ask(id: string): Command | null {
     if (this.#phase === 'ended') return null;
@@ -72,13 +72,13 @@ export class SubscriptionMachine {
     return { type: 'subscribe', id, channel: this.channel, ...recover };
   }
 
-  /** Stops taking messages until the next `ask`. The position stays. */
+  /** Ignores messages until the next `ask`. The position is kept. */
   pause(): void {
     if (this.#phase !== 'ended') this.#phase = 'down';
     this.#askedId = null;
   }
 
-  /** The connection, or the server's side of the subscription, is gone. The position stays. */
+  /** The connection or the subscription on the server is gone. The position is kept. */
   down(): void {
     this.pause();
     this.#held = false;
@@ -89,10 +89,11 @@ export class SubscriptionMachine {
     this.#askedId = null;
   }
 
+  /** Returns null when the frame answers an older command or changes nothing. */
   subscribed(frame: Subscribed): SubscribedVerdict | null {
     if (this.#phase === 'asked' && frame.id === this.#askedId) return this.#answered(frame);
     if (this.#phase !== 'live' || this.#position === null || frame.id !== undefined) return null;
-    // Unasked: history was lost under the subscription, or the server repeats itself.
+    // Without an id the frame answers no command: history was lost under a live subscription, or the frame is redundant.
     if (frame.reason === undefined && continues(this.#position, frame)) return null;
     return this.#begin(frame, this.#position);
   }
@@ -103,18 +104,18 @@ export class SubscriptionMachine {
       return 'ask';
     }
     if (this.#phase !== 'live' || frame.id !== undefined) return 'ignore';
-    // The server ended it unasked. Asking again makes it say why.
+    // The server ended the subscription without a command. A new `subscribe` is answered with the reason.
     this.down();
     return 'later';
   }
 
-  /** An `error` with this id: what it means if it answers what is asked for. */
+  /** Decides on an `error` frame with this id. */
   refused(id: string | undefined, code: ErrorCode, temporary: boolean): Next {
     if (id === undefined || id !== this.#askedId) return 'ignore';
     const leaving = this.#phase === 'leaving';
     this.pause();
     if (temporary) return 'later';
-    // Left already, or an earlier subscription is still there: either way the next `ask` knows.
+    // already_subscribed: the server still holds a subscription, so the next `ask` unsubscribes first.
     this.#held = code === 'already_subscribed';
     return leaving || this.#held ? 'ask' : 'fail';
   }
@@ -141,13 +142,13 @@ export class SubscriptionMachine {
     if (from !== null && frame.recovered && continues(from, frame)) {
       this.stats.recovered += 1;
       this.#phase = 'live';
-      // The position stays even if the server begins earlier: what comes twice is dropped.
+      // If the server begins before the position, the messages up to the position are dropped as duplicates.
       return { info: this.#info(from, frame, true) };
     }
     return this.#begin(frame, from);
   }
 
-  /** Goes on from where the frame says; `from` is what that leaves behind, if anything was owed. */
+  /** Continues at the position of the frame. It is a loss if a recovery was due from `from`. */
   #begin(frame: Subscribed, from: Position | null): SubscribedVerdict {
     const to = { epoch: frame.epoch, offset: frame.offset };
     this.#phase = 'live';
@@ -163,7 +164,7 @@ export class SubscriptionMachine {
   }
 }
 
-/** Whether a recovery that begins at `frame` leaves no hole after `from`. */
+/** Whether a subscription that begins at `frame` leaves no hole after `from`. */
 function continues(from: Position, frame: Subscribed): boolean {
   return frame.epoch === from.epoch && frame.offset <= from.offset;
 }

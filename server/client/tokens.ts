@@ -1,27 +1,27 @@
 /**
- * The token of the application: kept while the server accepts it, asked for again once it is refused.
- * Never looks inside: whether a token is good is for the server to say.
+ * The token of the application, cached until the server refuses it or it expires.
+ * Must never parse a token: only the server decides whether it is valid.
  */
 import { toHoldfastError } from './errors.ts';
 import type { TokenOption } from './types.ts';
 
 export class TokenSource {
   readonly #option: TokenOption;
-  #kept: string | null = null;
-  /** A fresh token was asked for since the server last accepted one; the next refusal is final. */
+  #cached: string | null = null;
+  /** A fresh token was requested since the server last accepted one. The next refusal is final. */
   #refreshed = false;
 
   constructor(option: TokenOption) {
     this.#option = option;
   }
 
-  /** @throws HoldfastError `token_failed` when the token function fails; what it throws itself as HoldfastError is kept */
+  /** @throws HoldfastError `token_failed` when the token function throws; a HoldfastError that it throws is passed on unchanged */
   async get(): Promise<string> {
     if (typeof this.#option === 'string') return this.#option;
-    if (this.#kept !== null) return this.#kept;
+    if (this.#cached !== null) return this.#cached;
     try {
-      this.#kept = await this.#option();
-      return this.#kept;
+      this.#cached = await this.#option();
+      return this.#cached;
     } catch (thrown) {
       throw toHoldfastError(thrown, 'token_failed');
     }
@@ -31,14 +31,14 @@ export class TokenSource {
     this.#refreshed = false;
   }
 
-  /** The token ran out in use; the next one is a new one. That is no refusal. */
+  /** The token expired on an open connection. The next `get` requests a new one; this does not count as a refusal. */
   expired(): void {
-    this.#kept = null;
+    this.#cached = null;
   }
 
-  /** The server refused the token. Answers whether another try makes sense: once, with a fresh token. */
+  /** The server refused the token. Returns true when one more attempt, with a fresh token, is worth making. */
   refused(): boolean {
-    this.#kept = null;
+    this.#cached = null;
     if (typeof this.#option === 'string' || this.#refreshed) return false;
     this.#refreshed = true;
     return true;

@@ -1,28 +1,28 @@
 /**
- * What an application sees of the SDK: options, events, the client and its subscriptions. Owns types, never behaviour.
+ * The public types: options, events, the client and its subscriptions. Must never contain behaviour.
  *
- * Times are in milliseconds. `position` is epoch + offset; a subscription is a cursor that only ever moves forward,
- * unless `onLost` says that history is gone.
+ * All times are in milliseconds. A position is epoch + offset. A subscription is a cursor that only moves forward; the
+ * exception is a loss of history, which `onLost` reports.
  */
 import type { Json, Message, Position, RecoveryFailure, Welcome } from '../protocol/messages.ts';
 import type { BackoffOptions } from './backoff.ts';
 import type { HoldfastError } from './errors.ts';
 
-/** A JWT, or a function that gets one. The function is called again whenever the server refused the last token. */
+/** A JWT, or a function that returns one. The function is called again after the server refused the token or it expired. */
 export type TokenOption = string | (() => string | Promise<string>);
 
-/** The part of the WebSocket API that the SDK uses: the browser's and `ws` both have it. */
+/** The part of the WebSocket API that the client uses. Browsers, Node 22 and `ws` implement it. */
 export interface WebSocketLike {
-  /** 1 is open. */
+  /** 1 means open. */
   readonly readyState: number;
   send(data: string): void;
   close(code?: number, reason?: string): void;
-  /** Only `ws` has it: ends the connection without the closing handshake. */
+  /** Ends the connection without a closing handshake. Only `ws` implements it. */
   terminate?(): void;
   addEventListener(type: 'open' | 'message' | 'close' | 'error', listener: (event: SocketEvent) => void): void;
 }
 
-/** What the SDK reads of a WebSocket's events. */
+/** The fields of WebSocket events that the client reads. */
 export interface SocketEvent {
   readonly type: string;
   readonly data?: unknown;
@@ -36,31 +36,33 @@ export type WebSocketConstructor = new (url: string, protocols: string[]) => Web
 export type Fetch = (url: string, init: RequestInit) => Promise<Response>;
 
 export interface ClientOptions {
-  /** Where the service is: `https://host`, with a path if it is mounted under one. */
+  /** Address of the service: `https://host`, with a path if the service is mounted under one. */
   url: string;
   token: TokenOption;
-  /** `ticket` (default) trades the token for a ten-second ticket over HTTP; `message` sends it as the first frame. */
+  /** `ticket` (default): exchange the token over HTTP for a ticket that is valid for ten seconds. `message`: send the token as the first frame. */
   auth?: 'ticket' | 'message';
-  /** Sent as `?affinity=`; a load balancer may choose the node by it. */
+  /** Sent as `?affinity=`. A load balancer may choose the node by it. */
   affinity?: string;
-  /** Publishes wait this long for their ack, reconnects and retries included. Default 30000. */
+  /** Deadline of a publish, from the call to the ack, reconnects and retries included. Default 30000. */
   publishTimeoutMs?: number;
-  /** Publishes that may wait for their ack at once. Default 10000. */
+  /** Maximum of publishes without an ack. Further ones reject with `queue_full`. Default 10000. */
   maxQueuedPublishes?: number;
-  /** Publishes sent and not yet acknowledged. Keep it below the server's MAX_IN_FLIGHT_PUBLISHES. Default 256. */
+  /** Maximum of publishes sent and not acknowledged. Keep it below MAX_IN_FLIGHT_PUBLISHES of the server. Default 256. */
   maxInFlightPublishes?: number;
-  /** How long getting a ticket may take, and how long opening a connection up to `welcome`. Default 10000. */
+  /** Timeout of the ticket request, and separately of the connection up to `welcome`. Default 10000. */
   connectTimeoutMs?: number;
   backoff?: Partial<BackoffOptions>;
-  /** Source of jitter, from 0 up to, not including, 1. Default Math.random. */
+  /** Source of jitter; returns a number in [0, 1). Default Math.random. */
   random?: () => number;
+  /** Default: the global WebSocket; on Node 20, the package `ws`. */
   WebSocket?: WebSocketConstructor;
+  /** Default: the global fetch. */
   fetch?: Fetch;
 }
 
 /**
- * `idle`: not connected yet. `connecting`: getting a ticket, opening, authenticating. `connected`: `welcome` came.
- * `waiting`: pausing before the next try. `closed`: by the application, or for good by the server.
+ * `idle`: before the first `connect()`. `connecting`: requesting a ticket, opening, authenticating. `connected`: after
+ * `welcome`. `waiting`: backoff before the next attempt. `closed`: after `close()` or a permanent error.
  */
 export type ClientState = 'idle' | 'connecting' | 'connected' | 'waiting' | 'closed';
 
@@ -68,122 +70,123 @@ export type ClientState = 'idle' | 'connecting' | 'connected' | 'waiting' | 'clo
 export interface ClientEvents {
   state: ClientState;
   welcome: Welcome;
-  /** Everything that went wrong, whether the client copes with it (`temporary`) or not. */
+  /** Any failure of the connection, a subscription or a callback. After a `temporary` one the client retries. */
   error: HoldfastError;
-  /** The client stopped. `error`: why, when it was not the application that closed it. */
+  /** The client has stopped. `error` is the reason; it is absent after `close()`. */
   closed: { error?: HoldfastError };
 }
 
-/** A subscription began, or began again after a reconnect. The next message has `position.offset + 1`. */
+/** A subscription began, or began again after a reconnect. The next message has the offset `position.offset + 1`. */
 export interface SubscribedInfo {
   channel: string;
   position: Position;
-  /** Newest offset when the server answered: messages up to it are replayed, later ones are live. */
+  /** Newest offset of the channel when the server answered. Messages up to it are replayed, later ones are live. */
   top: number;
-  /** true: everything after the position asked for follows. */
+  /** true: all messages after the requested position follow. */
   recovered: boolean;
 }
 
-/** Messages may be missing: reload what the application holds of this channel, for instance from the history. */
+/** Messages may be missing. Reload the data of this channel, for example from the history over HTTP. */
 export interface Loss {
   channel: string;
-  /** `unexplained`: the server claimed a recovery and began elsewhere, which is a fault of the server. */
+  /** `unexplained`: the server began at another position and gave no reason, which is a fault of the server. */
   reason: RecoveryFailure | 'unexplained';
-  /** What the client had asked to go on from. */
+  /** The position that the client asked to continue from. */
   from: Position;
-  /** Where the subscription goes on instead. */
+  /** The position that the subscription continues from. */
   to: Position;
 }
 
-/** Who is typing. A `typing: false` may be lost: forget a user after some seconds without another `true`. */
+/** A user began or stopped typing. `typing: false` may be lost: clear a user after 5 s without another `true`. */
 export interface TypingEvent {
   channel: string;
   user: string;
   typing: boolean;
 }
 
-/** Who is there, after a change. */
+/** The users present in a channel, after a change. */
 export interface PresenceEvent {
   channel: string;
-  /** Everybody, sorted. */
+  /** All present users, sorted. */
   users: string[];
   joined: string[];
   left: string[];
-  /** true: the backplane is away, so only users of the same node are known. */
+  /** true: Redis is unavailable, so only the users of this node are listed. */
   partial: boolean;
 }
 
-/** Callbacks of a subscription. What they throw is reported through the client's `error` event. */
+/** Callbacks of a subscription. An exception or rejection is reported as an `error` event of the client. */
 export interface SubscriptionHandlers {
-  /** Go on after this position instead of from now on. */
+  /** Continue after this position. Default: only messages that are stored after the subscription began. */
   recover?: Position;
   onMessage: (message: Message) => unknown;
   onSubscribed?: (info: SubscribedInfo) => unknown;
   onTyping?: (event: TypingEvent) => unknown;
   onPresence?: (event: PresenceEvent) => unknown;
   onLost?: (loss: Loss) => unknown;
-  /** The server refused the subscription for good; it has ended. */
+  /** The server refused the subscription permanently. The subscription has ended. */
   onError?: (error: HoldfastError) => unknown;
 }
 
-/** Counts since the subscription was made. */
+/** Counters since the call of `subscribe`. */
 export interface SubscriptionStats {
-  /** Messages handed to the application. */
+  /** Messages passed to `onMessage`. */
   delivered: number;
-  /** Messages dropped because they had been delivered already. */
+  /** Messages dropped because they had been delivered before. */
   duplicates: number;
-  /** Holes seen; each led to a recovery. */
+  /** Holes between two messages; each led to a recovery. */
   gaps: number;
   /** Recoveries that the server confirmed. */
   recovered: number;
-  /** Times that history was lost. */
+  /** Losses, each reported through `onLost`. */
   lost: number;
 }
 
 export interface Subscription {
   readonly channel: string;
-  /** Of the last message delivered, or where the subscription began. null before the first `subscribed`. */
+  /** Position of the last delivered message, or of the start. null before the first `subscribed` unless `recover` was given. */
   readonly position: Position | null;
   readonly stats: Readonly<SubscriptionStats>;
-  /** Ends the subscription: no callback is called after it. */
+  /** Ends the subscription. No callback is called afterwards. */
   unsubscribe(): void;
-  /** Call on every key stroke: sends at most one `typing_start` per second, and `typing_stop` 3 s after the last call. */
+  /** Call on every keystroke. Sends at most one `typing_start` per second, and `typing_stop` 3 s after the last call. */
   typing(): void;
+  /** Sends `typing_stop` at once, for example when the message is sent. */
   stopTyping(): void;
   /** Joins the presence of the channel, now and after each reconnect. */
   presence(): void;
 }
 
-/** What became of a publish. The message is committed. */
+/** Result of a publish. The message is committed. */
 export interface PublishResult {
   offset: number;
   epoch: string;
-  /** An earlier try with the same `clientMsgId` had stored it. */
+  /** true: an earlier attempt with the same `clientMsgId` had stored the message. */
   duplicate: boolean;
 }
 
 export interface HoldfastClient {
   readonly state: ClientState;
-  /** Of the present connection; null without one. */
+  /** `welcome` of the current connection; null while not connected. */
   readonly welcome: Welcome | null;
   /**
-   * Connects, and keeps connected until `close()`. Resolves with the first `welcome`.
-   * @throws HoldfastError when the server refuses for good, or the client is closed first
+   * Connects, and reconnects until `close()` or a permanent error. Resolves with the current or next `welcome`.
+   * @throws HoldfastError on a permanent error, or `closed` when `close()` comes first
    */
   connect(): Promise<Welcome>;
-  /** Ends the connection; waiting publishes reject with `closed`. `connect()` later recovers the subscriptions. */
+  /** Ends the connection and rejects waiting publishes with `closed`. A later `connect()` recovers the subscriptions. */
   close(): void;
-  /** The function that comes back removes the listener. */
+  /** Adds a listener and returns a function that removes it. */
   on<K extends keyof ClientEvents>(event: K, listener: (value: ClientEvents[K]) => unknown): () => void;
   /**
-   * Follows a channel, through reconnects. May be called before `connect()`.
-   * @throws HoldfastError `already_subscribed` when this client follows the channel already
+   * Subscribes to a channel and stays subscribed through reconnects. May be called before `connect()`.
+   * @throws HoldfastError `already_subscribed` when this client is subscribed to the channel
    */
   subscribe(channel: string, handlers: SubscriptionHandlers): Subscription;
   /**
    * Stores a message; resolves after the Postgres commit. Retries through reconnects with the same `client_msg_id`.
-   * Publishes keep their order unless the server asks to retry one; await each for a strict order.
-   * @throws HoldfastError `timeout`, `queue_full`, `closed`, or the server's permanent refusal
+   * Publishes keep their order unless the server asks to retry one of them. Await each publish for a strict order.
+   * @throws HoldfastError `timeout`, `queue_full`, `closed`, `too_large`, or a permanent error of the server
    */
   publish(channel: string, data: Json, options?: { clientMsgId?: string }): Promise<PublishResult>;
 }

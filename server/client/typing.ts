@@ -1,19 +1,19 @@
 /**
- * Debounce of one channel's typing indicator: at most one start per second, a stop after three idle seconds.
- * Never queues: what cannot be sent now is dropped, as ephemeral events are.
+ * Debounce of the typing indicator of one channel: at most one `typing_start` per second, and a `typing_stop` after three
+ * seconds without a keystroke. Must never queue a command: typing is ephemeral, so what cannot be sent now is dropped.
  */
 
-/** A start is repeated at most this often, in milliseconds. */
+/** Least time between two `typing_start` commands, in milliseconds. */
 export const TYPING_START_MS = 1_000;
-/** Without a key stroke for this long, in milliseconds, the user has stopped. */
+/** The user has stopped typing after this long without a keystroke, in milliseconds. */
 export const TYPING_IDLE_MS = 3_000;
 
-/** Turns key strokes into few commands. `send` answers whether the command left. */
+/** Turns keystrokes into few commands. `send` returns whether the command was sent. */
 export class TypingDebounce {
   readonly #send: (type: 'typing_start' | 'typing_stop') => boolean;
   readonly #now: () => number;
   #startedAt = Number.NEGATIVE_INFINITY;
-  /** The others were told, and not told otherwise since. */
+  /** A `typing_start` was sent, and no `typing_stop` since. */
   #announced = false;
   #idle: ReturnType<typeof setTimeout> | undefined;
   #later: ReturnType<typeof setTimeout> | undefined;
@@ -23,24 +23,24 @@ export class TypingDebounce {
     this.#now = now;
   }
 
-  /** A key stroke. */
+  /** Call on each keystroke. */
   typing(): void {
     clearTimeout(this.#idle);
     this.#idle = setTimeout(() => this.stop(), TYPING_IDLE_MS);
     const waitMs = this.#startedAt + TYPING_START_MS - this.#now();
     if (waitMs <= 0) this.#start();
-    // Stopped and begun again within the second, as after sending: the start follows when it may.
+    // The user stopped and began again within a second, for example after sending. The start is sent when the second is over.
     else if (!this.#announced && this.#later === undefined) this.#later = setTimeout(() => this.#start(), waitMs);
   }
 
-  /** The user stopped, or sent. */
+  /** Call when the user stops typing or sends the message. */
   stop(): void {
     const wasAnnounced = this.#announced;
     this.reset();
     if (wasAnnounced) this.#send('typing_stop');
   }
 
-  /** Forgets what was sent, silently: the connection that carried it is gone. */
+  /** Clears the state without sending: the connection that carried the commands is gone. */
   reset(): void {
     clearTimeout(this.#idle);
     clearTimeout(this.#later);

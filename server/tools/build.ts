@@ -1,14 +1,15 @@
 /**
- * Turns the sources into what runs: `npm run build`, and the first step of `npm start` and of the tests. Owns the
- * list of bundles and copied assets. Never type-checks (that is `npm run typecheck`) and never empties `dist/`: every
- * file is replaced by a rename, so that running nodes and a second build at the same time are safe.
+ * Builds what runs: `npm run build`, and the first step of `npm start` and of the tests. Owns the list of bundles and
+ * copied assets of the server; `client-package.ts` owns the package of the client.
+ * Must never need a development dependency for the server, since the image builds it without them.
  */
-import { randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { readdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { type BuildOptions, build as bundle } from 'esbuild';
+import { buildClientPackage } from './client-package.ts';
+import { replaceFile, type WrittenFile } from './output.ts';
 
 const SERVER = join(import.meta.dirname, '..');
 const ROOT = join(SERVER, '..');
@@ -23,79 +24,75 @@ const NODE: BuildOptions = {
   sourcemap: true,
   define: { HOLDFAST_VERSION: JSON.stringify(version) },
 };
-const BROWSER: BuildOptions = { platform: 'browser', target: 'es2022', sourcemap: true };
 
 interface Bundle {
   /** Relative to `server/`. */
   readonly from: string;
-  /** Relative to `dist/`. */
+  /** Relative to `dist/server/`. */
   readonly to: string;
   readonly options: BuildOptions;
 }
 
 const BUNDLES: readonly Bundle[] = [
-  { from: 'main.ts', to: 'server/main.js', options: NODE },
-  { from: 'probe/main.ts', to: 'server/probe/main.js', options: NODE },
-  { from: 'client/node.ts', to: 'client/node.js', options: NODE },
-  { from: 'client/browser.ts', to: 'client/browser.js', options: BROWSER },
-  // For the demo page, which serves this file alone and so has no use for a reference to a source map.
-  { from: 'client/browser.ts', to: 'server/public/client.js', options: { ...BROWSER, sourcemap: false } },
+  { from: 'main.ts', to: 'main.js', options: NODE },
+  { from: 'probe/main.ts', to: 'probe/main.js', options: NODE },
+  // For the demo page. The server does not serve source maps, so the bundle has none.
+  { from: 'client/browser.ts', to: 'public/client.js', options: { platform: 'browser', target: 'es2022' } },
 ];
 
-/** Directories whose files are read at run time: copied to the same place below `dist/server/`. */
+/** Directories whose files are read at run time. They are copied to the same place below `dist/server/`. */
 const ASSETS: readonly { readonly directory: string; readonly extension: string }[] = [
   { directory: 'history/migrations', extension: '.sql' },
   { directory: 'public', extension: '' },
 ];
 
 /**
- * Builds everything into `dist/`, in well under a second.
- * @throws esbuild's BuildFailure, which names file and line, when a source does not parse or resolve
+ * Builds the server into `dist/server` without type checking.
+ * @throws BuildFailure of esbuild, which names file and line, when a source does not parse or resolve
  */
-export async function build(): Promise<void> {
-  await Promise.all([...BUNDLES.map(writeBundle), ...ASSETS.map(copyAssets)]);
+export async function build(): Promise<WrittenFile[]> {
+  return (await Promise.all([...BUNDLES.map(writeBundle), ...ASSETS.map(copyAssets)])).flat();
 }
 
-async function writeBundle({ from, to, options }: Bundle): Promise<void> {
+async function writeBundle({ from, to, options }: Bundle): Promise<WrittenFile[]> {
   const { outputFiles } = await bundle({
     entryPoints: [join(SERVER, from)],
     absWorkingDir: ROOT,
-    outfile: join(DIST, to),
+    outfile: join(DIST, 'server', to),
     bundle: true,
     format: 'esm',
     logLevel: 'silent',
     ...options,
     write: false,
   });
-  for (const { path, contents } of outputFiles) await replaceFile(path, contents);
+  return Promise.all(outputFiles.map(({ path, contents }) => replaceFile(path, contents)));
 }
 
-async function copyAssets({ directory, extension }: (typeof ASSETS)[number]): Promise<void> {
+async function copyAssets({ directory, extension }: (typeof ASSETS)[number]): Promise<WrittenFile[]> {
   const entries = await readdir(join(SERVER, directory), { withFileTypes: true });
-  for (const entry of entries) {
-    if (!entry.isFile() || !entry.name.endsWith(extension)) continue;
-    await replaceFile(join(DIST, 'server', directory, entry.name), await readFile(join(SERVER, directory, entry.name)));
-  }
+  const names = entries.filter((entry) => entry.isFile() && entry.name.endsWith(extension)).map(({ name }) => name);
+  return Promise.all(
+    names.map(async (name) =>
+      replaceFile(join(DIST, 'server', directory, name), await readFile(join(SERVER, directory, name))),
+    ),
+  );
 }
 
-/** Readers see the old file or the new one, never a part. */
-async function replaceFile(path: string, contents: Uint8Array): Promise<void> {
-  const temporary = `${path}.${randomUUID()}.tmp`;
-  await mkdir(dirname(path), { recursive: true });
-  try {
-    await writeFile(temporary, contents);
-    await rename(temporary, path);
-  } catch (error) {
-    await rm(temporary, { force: true });
-    throw error;
-  }
+function summary(name: string, files: readonly WrittenFile[]): string {
+  const bytes = files.reduce((sum, file) => sum + file.bytes, 0);
+  return `${name} (${files.length} files, ${Math.round(bytes / 1_000)} kB)`;
+}
+
+/** @param withClient build the package of the client as well, which needs the development dependencies */
+async function main(withClient: boolean): Promise<void> {
+  const [server, client] = await Promise.all([build(), withClient ? buildClientPackage(join(DIST, 'client')) : []]);
+  const parts = [summary('dist/server', server), ...(withClient ? [summary('dist/client', client)] : [])];
+  console.log(`Built ${parts.join(' and ')} in ${Math.round(performance.now())} ms.`);
 }
 
 if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
-  const started = performance.now();
   try {
-    await build();
-    console.log(`Built dist/ in ${Math.round(performance.now() - started)} ms.`);
+    await main(process.argv.includes('--with-client'));
   } catch (error) {
     console.error(error instanceof Error ? error.message : error);
     process.exitCode = 1;

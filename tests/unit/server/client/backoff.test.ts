@@ -1,4 +1,4 @@
-/** Waits: doubling ceilings, full jitter, reset after a stable connection. */
+/** Backoff: doubling ceilings, full jitter, reset after a stable connection. */
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { Backoff } from '../../../../server/client/backoff.ts';
@@ -12,20 +12,20 @@ describe('Backoff', () => {
     expect(waits).toEqual([1_000, 2_000, 4_000, 8_000, 16_000, 30_000, 30_000, 30_000]);
   });
 
-  test('10,000 clients that lost a node come back evenly over the first second', () => {
+  test('spreads 10,000 clients evenly over the first second', () => {
     const waits = Array.from({ length: 10_000 }, () => new Backoff().next());
     const tenths = new Array<number>(10).fill(0);
     for (const wait of waits) tenths[Math.floor(wait / 100)] = (tenths[Math.floor(wait / 100)] ?? 0) + 1;
     for (const count of tenths) expect(Math.abs(count - 1_000)).toBeLessThan(200);
   });
 
-  test('what the server asked for comes on top of the jitter', () => {
+  test('adds retry_after_ms to the jitter', () => {
     const backoff = new Backoff({}, () => 0.5);
     expect(backoff.next(5_000)).toBe(5_500);
     expect(backoff.next(-1)).toBe(1_000);
   });
 
-  test('a connection that stayed up starts the series again, a short-lived one does not', () => {
+  test('resets after a connection of at least stableMs, not after a shorter one', () => {
     const backoff = new Backoff({ stableMs: 10_000 }, () => almostOne);
     backoff.next();
     backoff.next();
@@ -35,7 +35,7 @@ describe('Backoff', () => {
     expect(backoff.ceilingMs).toBe(1_000);
   });
 
-  test('every wait lies from 0 to the ceiling, whatever the options and however many tries', () => {
+  test('every delay is between 0 and the ceiling, for all options and numbers of attempts', () => {
     fc.assert(
       fc.property(
         fc.double({ min: 0, max: almostOne, noNaN: true }),

@@ -1,6 +1,8 @@
-/** The whole client against a small real server on loopback: authentication, recovery, close codes, shutdown. */
+/** The whole client against a small server on loopback: authentication, recovery, close codes, shutdown. */
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
-import { createClient, type HoldfastError } from '../../../../server/client/node.ts';
+import { WebSocket } from 'ws';
+import { Client } from '../../../../server/client/client.ts';
+import { createClient, HoldfastError } from '../../../../server/client/node.ts';
 import type { ClientOptions, HoldfastClient, Loss, SubscriptionHandlers } from '../../../../server/client/types.ts';
 import { LoopbackServer, until } from './loopback-server.ts';
 
@@ -18,7 +20,7 @@ afterEach(async () => {
   await server.stop();
 });
 
-/** A client whose waits are a hundredth of the real ones. */
+/** A client with a backoff of 10 to 100 ms, so that tests do not wait for seconds. */
 function make(options: Partial<ClientOptions> = {}): {
   client: HoldfastClient;
   states: string[];
@@ -48,8 +50,8 @@ function follow(client: HoldfastClient, more: Partial<SubscriptionHandlers> = {}
   return { offsets, losses, subscription: client.subscribe(channel, { ...handlers, ...more }) };
 }
 
-describe('getting in', () => {
-  test('trades the token for a ticket and opens with it', async () => {
+describe('connecting', () => {
+  test('exchanges the token for a ticket and opens the connection with it', async () => {
     const { client, states } = make({ affinity: 'left' });
     const welcome = await client.connect();
     expect(welcome).toMatchObject({ user: 'ada', node_id: 'loopback' });
@@ -59,14 +61,14 @@ describe('getting in', () => {
     expect(states).toEqual(['connecting', 'connected']);
   });
 
-  test('or sends the token as the first frame', async () => {
+  test('with auth: message, sends the token as the first frame', async () => {
     const { client } = make({ auth: 'message' });
     await client.connect();
     expect(server.tickets).toHaveLength(0);
     expect(server.peer.received[0]).toEqual({ type: 'auth', token: 'jwt' });
   });
 
-  test('a refused token is replaced once', async () => {
+  test('requests a fresh token once after a refusal', async () => {
     server.onTicket = (request) =>
       request.headers.authorization === 'Bearer good'
         ? undefined
@@ -78,7 +80,7 @@ describe('getting in', () => {
     expect(errors).toHaveLength(0);
   });
 
-  test('a token refused twice, or a fixed one, ends the client', async () => {
+  test('stops when the fresh token is refused too, or when the token is a string', async () => {
     server.onTicket = () => ({ status: 401, body: { ok: false, error: { code: 'unauthenticated', message: 'No.' } } });
     let calls = 0;
     for (const token of [() => `t${++calls}`, 'fixed']) {
@@ -90,7 +92,7 @@ describe('getting in', () => {
     expect(server.tickets).toHaveLength(3);
   });
 
-  test('overload, broken proxies and a failing token function are waited for', async () => {
+  test('retries after overload, errors of proxies and a failing token function', async () => {
     const answers = [
       { status: 503, body: { ok: false, error: { code: 'overloaded', message: 'Full.', retry_after_ms: 60 } } },
       { status: 502, body: '<html>Bad gateway</html>' },
@@ -110,7 +112,7 @@ describe('getting in', () => {
     expect(second.at - first.at).toBeGreaterThanOrEqual(55);
   });
 
-  test('a server that is not there yet is waited for', async () => {
+  test('retries while the server is unreachable', async () => {
     const { url } = server;
     await server.stop();
     const { client, errors } = make({ url });
@@ -120,22 +122,39 @@ describe('getting in', () => {
     server = await new LoopbackServer().start();
   });
 
-  test('a server that never says welcome is given up on, and tried again', async () => {
+  test('reconnects when no welcome arrives within connectTimeoutMs', async () => {
     server.onConnection = () => server.peers.length === 1;
     const { client } = make({ connectTimeoutMs: 80 });
     await client.connect();
     expect(server.peers).toHaveLength(2);
   });
 
-  test('a wrong address ends the client and says so', async () => {
+  test('stops with refused when the address is wrong', async () => {
     server.onTicket = () => ({ status: 404, body: 'Not here' });
     const { client } = make();
     await expect(client.connect()).rejects.toMatchObject({ code: 'refused' });
   });
 });
 
+describe('a platform without WebSocket', () => {
+  const missing = () => Promise.reject(new HoldfastError('websocket_missing', 'Run: npm install ws'));
+
+  test('rejects connect before it requests a ticket', async () => {
+    const client = new Client({ url: server.url, token: 'jwt' }, { loadWebSocket: missing, fetch });
+    await expect(client.connect()).rejects.toMatchObject({ code: 'websocket_missing', temporary: false });
+    expect(client.state).toBe('closed');
+    expect(server.tickets).toHaveLength(0);
+  });
+
+  test('uses the option WebSocket', async () => {
+    const client = new Client({ url: server.url, token: 'jwt', WebSocket }, { loadWebSocket: missing, fetch });
+    clients.push(client);
+    expect(await client.connect()).toMatchObject({ user: 'ada' });
+  });
+});
+
 describe('recovery', () => {
-  test('after a dropped socket the subscription goes on from its position', async () => {
+  test('continues from the position after a dropped socket', async () => {
     const { client, states } = make();
     const { offsets, subscription } = follow(client);
     server.append(channel);
@@ -153,7 +172,7 @@ describe('recovery', () => {
     expect(states).toEqual(['connecting', 'connected', 'waiting', 'connecting', 'connected']);
   });
 
-  test('reconnects at random moments under load: every message once, in order, and every publish stored once', async () => {
+  test('delivers every message once and in order, and stores every publish once, through reconnects under load', async () => {
     const { client } = make();
     const { offsets, subscription } = follow(client);
     await client.connect();
@@ -173,7 +192,7 @@ describe('recovery', () => {
     expect(subscription.stats.recovered).toBeGreaterThan(0);
   });
 
-  test('a hole on a live connection is filled: leave, ask from the position, go on', async () => {
+  test('recovers a gap on a live connection: unsubscribe, then subscribe from the position', async () => {
     const { client } = make();
     const { offsets, subscription } = follow(client);
     await client.connect();
@@ -190,7 +209,7 @@ describe('recovery', () => {
     expect(server.peers).toHaveLength(1);
   });
 
-  test('lost history is reported, and the subscription goes on', async () => {
+  test('reports lost history and continues at the new position', async () => {
     const { client } = make();
     const { offsets, losses, subscription } = follow(client);
     await client.connect();
@@ -210,7 +229,7 @@ describe('recovery', () => {
     expect(offsets).toEqual([1, 1]);
   });
 
-  test('a draining node is left within the time that it gave, and nothing is missed', async () => {
+  test('leaves a draining node within after_ms and misses no message', async () => {
     const { client, states, errors } = make();
     const { offsets, subscription } = follow(client);
     await client.connect();
@@ -224,12 +243,12 @@ describe('recovery', () => {
     expect(errors).toHaveLength(0);
   });
 
-  test('subscribing again right after unsubscribing works', async () => {
+  test('subscribes again while the unsubscribe is still pending', async () => {
     const { client } = make();
     const first = follow(client);
     await client.connect();
     await until(() => first.subscription.position, 'subscribed');
-    // As a server that still ends the first one when the second arrives.
+    // The server answers the unsubscribe after the second subscribe has arrived.
     server.intercept = (command, peer) => {
       if (command.type !== 'unsubscribe') return false;
       setTimeout(() => {
@@ -248,7 +267,7 @@ describe('recovery', () => {
 });
 
 describe('close codes', () => {
-  test.each([1001, 1006, 1011, 1012, 1013, 4000, 4001, 4002, 4003, 4499])('%i: connects again', async (code) => {
+  test.each([1001, 1006, 1011, 1012, 1013, 4000, 4001, 4002, 4003, 4499])('%i: reconnects', async (code) => {
     const { client, errors } = make({ token: () => 'jwt' });
     await client.connect();
     if (code === 1006) server.peer.socket.terminate();
@@ -257,20 +276,23 @@ describe('close codes', () => {
     expect(errors[0]).toMatchObject({ code: 'connection_lost', closeCode: code });
   });
 
-  test.each([1000, 1002, 1003, 1007, 1009, 4500, 4501, 4999])('%i: stops, and says why', async (code) => {
-    const { client } = make();
-    await client.connect();
-    const closed = new Promise<{ error?: HoldfastError }>((resolve) => client.on('closed', resolve));
-    const publish = client.publish('elsewhere', 1);
-    server.intercept = () => true;
-    server.peer.socket.close(code, 'because');
-    expect((await closed).error).toMatchObject({ code: 'refused', closeCode: code });
-    await publish.catch(() => {});
-    expect(client.state).toBe('closed');
-    await expect(client.publish(channel, 2)).rejects.toMatchObject({ code: 'closed' });
-  });
+  test.each([1000, 1002, 1003, 1007, 1009, 4500, 4501, 4999])(
+    '%i: stops with refused and the close code',
+    async (code) => {
+      const { client } = make();
+      await client.connect();
+      const closed = new Promise<{ error?: HoldfastError }>((resolve) => client.on('closed', resolve));
+      const publish = client.publish('elsewhere', 1);
+      server.intercept = () => true;
+      server.peer.socket.close(code, 'because');
+      expect((await closed).error).toMatchObject({ code: 'refused', closeCode: code });
+      await publish.catch(() => {});
+      expect(client.state).toBe('closed');
+      await expect(client.publish(channel, 2)).rejects.toMatchObject({ code: 'closed' });
+    },
+  );
 
-  test('1008: one more try with a fresh token, then the end', async () => {
+  test('1008: one more attempt with a fresh token, then stops', async () => {
     server.onConnection = (peer) => {
       peer.socket.close(1008, 'Wrong token.');
       return true;
@@ -300,7 +322,7 @@ describe('heartbeat', () => {
     await until(() => server.peer.received.some(({ type }) => type === 'pong'), 'the pong');
   });
 
-  test('a connection on which nothing arrives is replaced; one with traffic is kept', async () => {
+  test('replaces a silent connection and keeps one with traffic', async () => {
     server.heartbeat = { intervalMs: 60, timeoutMs: 40 };
     const { client } = make();
     await client.connect();
@@ -313,7 +335,7 @@ describe('heartbeat', () => {
 });
 
 describe('subscribing', () => {
-  test('a temporary refusal is tried again, a permanent one ends the subscription', async () => {
+  test('retries after a temporary refusal; a permanent one ends the subscription', async () => {
     let tries = 0;
     server.intercept = (command, peer) => {
       if (command.type !== 'subscribe' || ++tries > 2) return false;
@@ -330,17 +352,17 @@ describe('subscribing', () => {
       client.subscribe('secret', { onMessage: () => {}, onError: resolve });
     });
     expect(await refused).toMatchObject({ code: 'forbidden', channel: 'secret' });
-    // It is forgotten, so it may be tried anew.
+    // The ended subscription is removed, so subscribing again does not throw.
     client.subscribe('secret', { onMessage: () => {} }).unsubscribe();
   });
 
-  test('the same channel twice is an error', () => {
+  test('throws when the client is already subscribed to the channel', () => {
     const { client } = make();
     follow(client);
     expect(() => follow(client)).toThrow(expect.objectContaining({ code: 'already_subscribed' }));
   });
 
-  test('what callbacks throw, or reject with, is reported and breaks nothing', async () => {
+  test('reports exceptions and rejections of callbacks and goes on', async () => {
     const { client, errors } = make();
     const seen: number[] = [];
     const { subscription } = follow(client, {
@@ -361,7 +383,7 @@ describe('subscribing', () => {
     expect(new Set(errors.map(({ code }) => code))).toEqual(new Set(['callback_failed']));
   });
 
-  test('presence is kept as a list, and joined again after a reconnect', async () => {
+  test('keeps the list of present users and joins again after a reconnect', async () => {
     const { client } = make();
     const lists: string[][] = [];
     const { subscription } = follow(client, { onPresence: ({ users }) => lists.push(users) });
@@ -379,7 +401,7 @@ describe('subscribing', () => {
     await until(() => server.peers[1]?.received.some(({ type }) => type === 'presence'), 'presence again');
   });
 
-  test('typing reaches the server once per second, and the others’ typing the application', async () => {
+  test('sends typing_start at most once per second and reports the typing of other users', async () => {
     const { client } = make();
     const events: unknown[] = [];
     const { subscription } = follow(client, { onTyping: (event) => events.push(event) });
@@ -399,7 +421,7 @@ describe('subscribing', () => {
 });
 
 describe('closing', () => {
-  test('rejects what waits, and a later connect recovers the subscriptions', async () => {
+  test('rejects waiting publishes; a later connect recovers the subscriptions', async () => {
     const { client, states } = make();
     const { offsets, subscription } = follow(client);
     await client.connect();
@@ -415,7 +437,7 @@ describe('closing', () => {
     expect(states).toEqual(['connecting', 'connected', 'closed', 'connecting', 'connected']);
   });
 
-  test('a connect that waits rejects', async () => {
+  test('rejects a pending connect', async () => {
     server.onConnection = () => true;
     const { client } = make();
     const connect = client.connect();
@@ -424,7 +446,7 @@ describe('closing', () => {
     await expect(connect).rejects.toMatchObject({ code: 'closed' });
   });
 
-  test('a Node process ends after close, whatever was going on', async () => {
+  test('does not keep a Node process running', async () => {
     const { execFile } = await import('node:child_process');
     const script = `
       import { createClient } from '${new URL('../../../../server/client/node.ts', import.meta.url).href}';

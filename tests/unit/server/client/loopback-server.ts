@@ -1,6 +1,6 @@
 /**
- * A tiny server of `holdfast.v1` on loopback, for the SDK's tests: real sockets, channels in memory, and hooks to make
- * it misbehave. Owns no promise of the real one beyond what the SDK's tests need.
+ * A small server of `holdfast.v1` on loopback for the tests of the client: real sockets, channels in memory, and hooks
+ * that inject faults. It implements only what these tests need.
  */
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -24,7 +24,7 @@ interface Channel {
   keys: Map<string, number>;
 }
 
-/** Answers true when it handled the command itself. */
+/** Returns true when it handled the command. */
 export type Interceptor = (command: Command, peer: Peer) => boolean;
 
 export class LoopbackServer {
@@ -33,11 +33,11 @@ export class LoopbackServer {
   readonly channels = new Map<string, Channel>();
   heartbeat = { intervalMs: 30_000, timeoutMs: 10_000 };
   maxPayloadBytes = 65_536;
-  /** Replaces the answer to a ticket request; undefined keeps it. */
+  /** Replaces the answer to a ticket request; undefined keeps the default answer. */
   onTicket: (
     request: IncomingMessage,
   ) => { status: number; body: unknown; headers?: Record<string, string> } | undefined = () => undefined;
-  /** Called for each new connection; answers true when it handled it itself. */
+  /** Called for each new connection. Returns true when it handled the connection. */
   onConnection: (peer: Peer) => boolean = () => false;
   intercept: Interceptor = () => false;
   readonly #http = createServer((request, response) => this.#answer(request, response));
@@ -69,7 +69,7 @@ export class LoopbackServer {
     return channel;
   }
 
-  /** Stores a message and hands it to whoever is subscribed. */
+  /** Stores a message and sends it to all subscribed connections. */
   append(name: string, data: Message['data'] = null, sender = 'server'): Message {
     const { messages } = this.channel(name);
     const offset = messages.length + 1;
@@ -176,13 +176,13 @@ export class LoopbackServer {
   }
 }
 
-/** Waits until `check` answers something true, and returns it. */
+/** Waits until `check` returns a truthy value, and returns it. */
 export async function until<T>(check: () => T, what: string, timeoutMs = 5_000): Promise<NonNullable<T>> {
   const deadline = Date.now() + timeoutMs;
   for (;;) {
     const value = check();
     if (value) return value as NonNullable<T>;
-    if (Date.now() > deadline) throw new Error(`Waited ${timeoutMs} ms in vain: ${what}.`);
+    if (Date.now() > deadline) throw new Error(`Not within ${timeoutMs} ms: ${what}.`);
     await new Promise((resolve) => setTimeout(resolve, 5));
   }
 }

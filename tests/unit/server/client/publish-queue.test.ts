@@ -1,4 +1,4 @@
-/** Publishes: the same key in every try, order, pauses, deadlines, bounds. */
+/** The publish queue: idempotency keys, order, pauses, deadlines, limits. */
 import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
 import { Backoff } from '../../../../server/client/backoff.ts';
 import type { HoldfastError } from '../../../../server/client/errors.ts';
@@ -8,7 +8,7 @@ import type { CommandOf } from '../../../../server/protocol/commands.ts';
 
 const channel = 'room:42';
 
-describe('Publisher', () => {
+describe('PublishQueue', () => {
   let frames: string[] = [];
   let publisher: PublishQueue;
   const commands = () => frames.map((frame) => JSON.parse(frame) as CommandOf<'publish'>);
@@ -52,7 +52,7 @@ describe('Publisher', () => {
     return publish.catch((error: HoldfastError) => error);
   }
 
-  test('waits for the connection, then resolves with what the ack says', async () => {
+  test('waits for the connection, then resolves with the result of the ack', async () => {
     const result = publisher.publish(channel, { text: 'hello' });
     expect(frames).toHaveLength(0);
     publisher.connected(65_536);
@@ -62,7 +62,7 @@ describe('Publisher', () => {
     expect(jest.getTimerCount()).toBe(0);
   });
 
-  test('after a reconnect the unacknowledged are sent again, in order, byte for byte', async () => {
+  test('after a reconnect, sends unacknowledged frames again, in order and unchanged', async () => {
     publisher.connected(65_536);
     const data = { text: 'first' };
     const results = [publisher.publish(channel, data), publisher.publish(channel, 2), publisher.publish(channel, 3)];
@@ -77,7 +77,7 @@ describe('Publisher', () => {
     await expect(Promise.all(results)).resolves.toMatchObject([{ duplicate: true }, { offset: 2 }, { offset: 3 }]);
   });
 
-  test('a temporary error is tried again with the same key, after the time that the server named', () => {
+  test('retries after a temporary error with the same key, no sooner than retry_after_ms', () => {
     publisher.connected(65_536);
     void publisher.publish(channel, 1);
     expect(refuse('c1', 'unavailable', 2_000)).toBe(true);
@@ -88,7 +88,7 @@ describe('Publisher', () => {
     expect(frames[1]).toBe(frames[0]);
   });
 
-  test('without a named time the waits grow', () => {
+  test('without retry_after_ms the delays grow', () => {
     publisher.connected(65_536);
     void publisher.publish(channel, 1);
     for (const waitMs of [100, 200, 400]) {
@@ -101,7 +101,7 @@ describe('Publisher', () => {
     }
   });
 
-  test('a permanent error rejects, and is not tried again', async () => {
+  test('a permanent error rejects without a retry', async () => {
     publisher.connected(65_536);
     const result = outcome(publisher.publish(channel, 1));
     refuse('c1', 'forbidden');
@@ -111,7 +111,7 @@ describe('Publisher', () => {
     expect(frames).toHaveLength(1);
   });
 
-  test('after 30 s the publish rejects and says with which key to go on', async () => {
+  test('rejects after 30 s with the clientMsgId to publish again with', async () => {
     const first = outcome(publisher.publish(channel, 1));
     jest.advanceTimersByTime(20_000);
     const second = outcome(publisher.publish(channel, 2, 'mine'));
@@ -123,14 +123,14 @@ describe('Publisher', () => {
     expect(jest.getTimerCount()).toBe(0);
   });
 
-  test('the queue is bounded', async () => {
+  test('rejects with queue_full at the limit', async () => {
     publisher = make({ maxQueued: 2 });
     void publisher.publish(channel, 1);
     void publisher.publish(channel, 2);
     expect(await outcome(publisher.publish(channel, 3))).toMatchObject({ code: 'queue_full', temporary: true });
   });
 
-  test('no more than the window is in flight; each ack lets one more out', () => {
+  test('limits the publishes in flight; each ack sends one more', () => {
     publisher = make({ maxInFlight: 2 });
     publisher.connected(65_536);
     for (let i = 0; i < 5; i++) void publisher.publish(channel, i);
@@ -139,21 +139,21 @@ describe('Publisher', () => {
     expect(frames).toHaveLength(3);
   });
 
-  test('a message over the limit is refused here: the server would close the connection for it', async () => {
+  test('rejects a frame over the size limit without sending it', async () => {
     const result = outcome(publisher.publish(channel, 'ä'.repeat(100)));
     publisher.connected(250);
     expect(await result).toMatchObject({ code: 'too_large', temporary: false });
     expect(frames).toHaveLength(0);
   });
 
-  test('what JSON cannot carry rejects and leaves nothing behind', async () => {
+  test('rejects data that JSON cannot encode and keeps nothing of it', async () => {
     const cyclic: { self?: unknown } = {};
     cyclic.self = cyclic;
     await expect(publisher.publish(channel, cyclic as never)).rejects.toThrow(TypeError);
     expect(publisher.size).toBe(0);
   });
 
-  test('closing rejects everything and leaves no timer', async () => {
+  test('close rejects all publishes and leaves no timer', async () => {
     publisher.connected(65_536);
     const results = [outcome(publisher.publish(channel, 1)), outcome(publisher.publish(channel, 2))];
     refuse('c1', 'overloaded', 1_000);
@@ -163,7 +163,7 @@ describe('Publisher', () => {
     expect(jest.getTimerCount()).toBe(0);
   });
 
-  test('a server that limits the rate gets it: everything arrives, and few tries are refused', () => {
+  test('adapts to a rate limit: all publishes arrive and few attempts are refused', () => {
     publisher = make({ maxQueued: 2_000, maxInFlight: 64 });
     const perSecond = 200;
     let tokens = perSecond;

@@ -1,4 +1,4 @@
-/** The cursor: duplicates, gaps, losses, and the property that no interleaving breaks the order. */
+/** The state machine of a subscription: duplicates, gaps, losses, and its invariant under random interleavings. */
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { SubscriptionMachine } from '../../../../server/client/subscription.ts';
@@ -31,7 +31,7 @@ function live(offset: number): SubscriptionMachine {
 }
 
 describe('SubscriptionMachine', () => {
-  test('asks without a position first, and with the position it reached after that', () => {
+  test('subscribes without a position first, and later with the position that it reached', () => {
     const machine = new SubscriptionMachine(channel);
     expect(machine.ask('1')).toEqual({ type: 'subscribe', id: '1', channel });
     machine.subscribed(subscribed('1', 7));
@@ -40,12 +40,12 @@ describe('SubscriptionMachine', () => {
     expect(machine.ask('2')).toEqual({ type: 'subscribe', id: '2', channel, recover: { epoch: 'e1', offset: 8 } });
   });
 
-  test('a position given by the application is asked for at once', () => {
+  test('starts with the position that the application passes', () => {
     const machine = new SubscriptionMachine(channel, { epoch: 'e0', offset: 3 });
     expect(machine.ask('1')).toMatchObject({ recover: { epoch: 'e0', offset: 3 } });
   });
 
-  test('drops what it has, delivers the next, and finds a hole', () => {
+  test('drops duplicates, delivers the next offset, and detects a gap', () => {
     const machine = live(7);
     expect(machine.message(message(7))).toBe('duplicate');
     expect(machine.message(message(8))).toBe('deliver');
@@ -55,7 +55,7 @@ describe('SubscriptionMachine', () => {
     expect(machine.stats).toMatchObject({ delivered: 1, duplicates: 2, gaps: 1 });
   });
 
-  test('after a hole it leaves first, then asks from its position, and ignores what comes in between', () => {
+  test('after a gap, unsubscribes, subscribes from its position, and ignores messages in between', () => {
     const machine = live(7);
     machine.message(message(9));
     expect(machine.ask('2')).toEqual({ type: 'unsubscribe', id: '2', channel });
@@ -67,7 +67,7 @@ describe('SubscriptionMachine', () => {
     expect(machine.message(message(8))).toBe('deliver');
   });
 
-  test('a recovery that begins earlier is taken, and its repetitions are dropped', () => {
+  test('accepts a recovery that begins earlier and drops the duplicates', () => {
     const machine = live(7);
     machine.down();
     machine.ask('2');
@@ -90,7 +90,7 @@ describe('SubscriptionMachine', () => {
     expect(machine.message(message(4))).toBe('deliver');
   });
 
-  test('a claimed recovery with a hole is a loss', () => {
+  test('reports a recovery that begins too late as a loss', () => {
     const machine = live(7);
     machine.down();
     machine.ask('2');
@@ -98,7 +98,7 @@ describe('SubscriptionMachine', () => {
     expect(verdict).toMatchObject({ loss: { reason: 'unexplained' }, info: { recovered: false } });
   });
 
-  test('history lost under a live subscription is reported; a mere repetition is not', () => {
+  test('reports history lost under a live subscription, but not a redundant subscribed frame', () => {
     const machine = live(7);
     expect(machine.subscribed(subscribed(undefined, 7))).toBeNull();
     const verdict = machine.subscribed(subscribed(undefined, 20, { reason: 'history_expired' }));
@@ -106,7 +106,7 @@ describe('SubscriptionMachine', () => {
     expect(machine.position).toEqual({ epoch: 'e1', offset: 20 });
   });
 
-  test('answers to older questions change nothing', () => {
+  test('ignores replies to older commands', () => {
     const machine = live(7);
     machine.down();
     machine.ask('2');
@@ -115,7 +115,7 @@ describe('SubscriptionMachine', () => {
     expect(machine.phase).toBe('asked');
   });
 
-  test('refusals: temporary ones come again, permanent ones fail, a leftover subscription is left first', () => {
+  test('retries temporary refusals, fails on permanent ones, and unsubscribes after already_subscribed', () => {
     const machine = new SubscriptionMachine(channel);
     machine.ask('1');
     expect(machine.refused('1', 'unavailable', true)).toBe('later');
@@ -127,16 +127,16 @@ describe('SubscriptionMachine', () => {
     expect(machine.refused('4', 'forbidden', false)).toBe('fail');
   });
 
-  test('a subscription that the server ended unasked is asked for again', () => {
+  test('subscribes again when the server ended the subscription', () => {
     const machine = live(7);
     expect(machine.unsubscribed({ type: 'unsubscribed', channel })).toBe('later');
     expect(machine.ask('2')).toMatchObject({ type: 'subscribe', recover: { epoch: 'e1', offset: 7 } });
   });
 
-  test('any duplication, reordering, loss and reconnect: each offset reaches the application once, in order', () => {
+  test('delivers each offset once and in order under any duplication, reordering, loss and reconnect', () => {
     const step = fc.oneof(
       { weight: 5, arbitrary: fc.record({ do: fc.constant('append' as const) }) },
-      // Delivers a frame in flight from any place: 0 is in order, more is reordered.
+      // Delivers the frame in flight at this index: 0 keeps the order, more reorders.
       { weight: 8, arbitrary: fc.record({ do: fc.constant('deliver' as const), skip: fc.nat(3) }) },
       { weight: 2, arbitrary: fc.record({ do: fc.constant('duplicate' as const), at: fc.nat(5) }) },
       { weight: 2, arbitrary: fc.record({ do: fc.constant('drop' as const), at: fc.nat(5) }) },
@@ -146,7 +146,7 @@ describe('SubscriptionMachine', () => {
       fc.property(fc.array(step, { maxLength: 200, size: 'max' }), fc.nat(20), fc.nat(5), (steps, before, rewind) => {
         const world = new World(before, rewind);
         for (const step of steps) world.take(step);
-        // A quiet end: from some moment on the network behaves, and then nothing may be missing.
+        // Finally the network is reliable. No message may be missing then.
         world.reconnect();
         world.settle();
         expect(world.seen).toEqual(Array.from({ length: world.top - before }, (_, index) => before + 1 + index));
@@ -161,7 +161,7 @@ type Step = { do: 'append' | 'reconnect' } | { do: 'deliver'; skip: number } | {
 
 type WireFrame = Message | Subscribed | { type: 'unsubscribed'; channel: string; id: string };
 
-/** A server with one channel, a network that may do anything to messages, and the machine with its shell. */
+/** A server with one channel, a network that may lose, duplicate and reorder messages, and the state machine. */
 class World {
   readonly seen: number[] = [];
   losses = 0;
@@ -172,7 +172,7 @@ class World {
   #following = false;
   #lastId = 0;
 
-  /** @param rewind how much earlier than asked for the server begins a replay, as it may */
+  /** @param rewind offsets before the requested position at which the server begins the replay, which the protocol allows */
   constructor(top: number, rewind: number) {
     this.top = top;
     this.#rewind = rewind;
@@ -193,7 +193,7 @@ class World {
 
   deliver(skip: number): void {
     const at = Math.min(skip, this.#wire.length - 1);
-    // Only messages may overtake: replies are what the client knows the present subscription by.
+    // Only messages are reordered: the client recognises the current subscription by its reply.
     const [frame] = this.#wire.splice(this.#wire[at]?.type === 'message' ? at : 0, 1);
     if (frame) this.#receive(frame);
   }

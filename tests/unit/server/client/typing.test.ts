@@ -29,7 +29,7 @@ describe('TypingDebounce', () => {
     expect(sent).toEqual(['typing_start', 'typing_start', 'typing_start']);
   });
 
-  test('stops by itself after three idle seconds, once', () => {
+  test('sends one stop after three seconds without a keystroke', () => {
     debounce.typing();
     jest.advanceTimersByTime(2_999);
     expect(sent).toEqual(['typing_start']);
@@ -37,7 +37,7 @@ describe('TypingDebounce', () => {
     expect(sent).toEqual(['typing_start', 'typing_stop']);
   });
 
-  test('a stop without a start sends nothing, and stop and go does not get around the debounce', () => {
+  test('a stop without a start sends nothing, and stopping does not bypass the debounce', () => {
     debounce.stop();
     for (let i = 0; i < 5; i++) {
       debounce.typing();
@@ -46,7 +46,7 @@ describe('TypingDebounce', () => {
     expect(sent.filter((type) => type === 'typing_start')).toHaveLength(1);
   });
 
-  test('a user who sends and types on is announced again, once the second is over', () => {
+  test('sends a new start after the second is over when the user sends and types on', () => {
     debounce.typing();
     debounce.stop();
     jest.advanceTimersByTime(100);
@@ -60,7 +60,7 @@ describe('TypingDebounce', () => {
     expect(sent).toEqual(['typing_start', 'typing_stop', 'typing_start', 'typing_stop']);
   });
 
-  test('offline key strokes are dropped, and do not count', () => {
+  test('drops keystrokes while offline, without starting the debounce', () => {
     connected = false;
     debounce.typing();
     connected = true;
@@ -68,7 +68,7 @@ describe('TypingDebounce', () => {
     expect(sent).toEqual(['typing_start']);
   });
 
-  test('after a reset nothing fires: no timer is left', () => {
+  test('reset clears all timers', () => {
     debounce.typing();
     debounce.reset();
     expect(jest.getTimerCount()).toBe(0);

@@ -5,9 +5,9 @@ import { ROOT } from '../../../../infra/host/paths.ts';
 import { build } from '../../../../server/tools/build.ts';
 
 describe('the build', () => {
-  test('is safe to run twice at once, and leaves everything that a node and a browser need', async () => {
+  test('two builds at the same time leave all files that a node and the demo page need', async () => {
     await Promise.all([build(), build()]);
-    for (const path of ['server/main.js', 'client/node.js', 'client/browser.js', 'server/public/client.js']) {
+    for (const path of ['server/main.js', 'server/probe/main.js', 'server/public/client.js']) {
       expect(existsSync(join(ROOT, 'dist', path))).toBe(true);
     }
     for (const directory of ['history/migrations', 'public']) {
