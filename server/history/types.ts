@@ -50,6 +50,12 @@ export type PageQuery =
   | { readonly after: number; readonly limit: number }
   | { readonly before: number; readonly limit: number };
 
+/** Newest offset of one channel, and the epoch that it belongs to. */
+export interface ChannelTop {
+  readonly epoch: string;
+  readonly top: number;
+}
+
 /** Newest offsets of channels. */
 export interface Tops {
   readonly epoch: string;

@@ -181,7 +181,7 @@ export const SERVER_MUTANTS: readonly Mutant[] = [
     part: 'degraded mode',
     bug: 'the history is not checked for what nobody announced',
     file: 'server/hub/hub.ts',
-    find: 'for (const [name, top] of tops) this.channels.get(name)?.noteTop(epoch, top);',
+    find: 'for (const [name, top] of tops) this.channels.get(name)?.follower.noteTop({ epoch, top });',
     replace: 'void tops;',
     tests: 'tests/integration/faults/redis',
   },
@@ -242,7 +242,7 @@ export const SERVER_MUTANTS: readonly Mutant[] = [
   {
     part: 'slow consumers',
     bug: 'who was behind stays where it fell',
-    file: 'server/hub/channel.ts',
+    file: 'server/hub/subscribers.ts',
     find: "subscription.state = 'catching-up';\n    subscription.position = position;",
     replace: "subscription.state = 'catching-up';",
     tests: 'tests/integration/delivery/slow-consumers',
@@ -250,9 +250,9 @@ export const SERVER_MUTANTS: readonly Mutant[] = [
   {
     part: 'slow consumers',
     bug: 'who falls behind in the middle of a flush goes on after its end',
-    file: 'server/hub/channel.ts',
-    find: "this.fallBehind(subscription, last, 'slow');",
-    replace: "this.fallBehind(subscription, last + 1, 'slow');",
+    file: 'server/hub/fan-out.ts',
+    find: 'subscribers.fallBehind(subscription, last);',
+    replace: 'subscribers.fallBehind(subscription, last + 1);',
     tests: 'tests/unit/server/hub',
   },
   {
@@ -317,7 +317,7 @@ export const SERVER_MUTANTS: readonly Mutant[] = [
   {
     part: 'epoch',
     bug: 'what a check has seen is forgotten while the position of the new epoch is read',
-    file: 'server/hub/tail-follower.ts',
+    file: 'server/hub/tail-state.ts',
     find: 'if (this.noted?.epoch !== epoch || top > this.noted.top) this.noted',
     replace: 'if (!this.current) this.noted',
     tests: 'tests/unit/server/hub',

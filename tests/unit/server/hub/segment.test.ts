@@ -2,6 +2,7 @@
 import { expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { Segment, toPieces } from '../../../../server/hub/segment.ts';
+import { decodeFrames } from '../../../support/simulated-client.ts';
 
 function segment(first: number, sizes: readonly number[]): Segment {
   const body = Buffer.from(sizes.map((size, i) => String((first + i) % 10).repeat(size)).join('\n'));
@@ -55,4 +56,12 @@ test('a cut segment knows when its own messages were committed', () => {
   expect([page.upTo(12).oldest, page.upTo(12).newest]).toEqual([100, 200]);
   const commit = Segment.fromBody(11, 4, body, [100]);
   expect([commit.from(13).oldest, commit.upTo(12).newest]).toEqual([100, 100]);
+});
+
+test('the texts of a node’s own commit and the body that other nodes receive become the same frames', () => {
+  const texts = ['{"data":"ä€😀"}', '""', `"${'x'.repeat(200)}"`, `"${'y'.repeat(70_000)}"`];
+  const own = Segment.fromTexts(7, texts, [100]);
+  const received = Segment.fromBody(7, texts.length, Buffer.from(texts.join('\n')), [100]);
+  expect(own).toEqual(received);
+  expect(decodeFrames(own.bytes)).toEqual(texts);
 });
