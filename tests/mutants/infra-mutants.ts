@@ -154,9 +154,9 @@ export const INFRA_MUTANTS: readonly Mutant[] = [
   {
     part: 'logins',
     bug: 'a refused password is no outage',
-    file: 'server/history/pool.ts',
-    find: "return TEMPORARY_CLASSES.has(code.slice(0, 2)) || code === '25006' || code === INVALID_PASSWORD;",
-    replace: "return TEMPORARY_CLASSES.has(code.slice(0, 2)) || code === '25006';",
+    file: 'server/history/errors.ts',
+    find: 'return TEMPORARY_CLASSES.has(code.slice(0, 2)) || code === READ_ONLY || code === INVALID_PASSWORD;',
+    replace: 'return TEMPORARY_CLASSES.has(code.slice(0, 2)) || code === READ_ONLY;',
     tests: 'tests/unit/server/history/errors',
   },
   {

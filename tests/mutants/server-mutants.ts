@@ -188,7 +188,7 @@ export const SERVER_MUTANTS: readonly Mutant[] = [
   {
     part: 'Postgres loss',
     bug: 'an outage is never noticed, every publish waits for its own timeout',
-    file: 'server/history/history.ts',
+    file: 'server/history/postgres.ts',
     find: '      if (isOutage(error)) this.breaker.trip();\n      throw historyError(error);',
     replace: '      throw historyError(error);',
     tests: 'tests/integration/faults/postgres',
@@ -206,8 +206,8 @@ export const SERVER_MUTANTS: readonly Mutant[] = [
   {
     part: 'Postgres loss',
     bug: 'reads and publishes share their connections',
-    file: 'server/history/history.ts',
-    find: 'this.reads = this.connect(options.poolMax - options.lanes);',
+    file: 'server/history/postgres.ts',
+    find: 'this.reads = this.connect(options.readConnections);',
     replace: 'this.reads = this.writes;',
     tests: 'tests/integration/faults/postgres',
     name: 'flood of reads',
