@@ -12,7 +12,7 @@ import { Tail, type TailLimits } from './tail.ts';
 /** Why a tail may lack messages. `hold`: a segment arrived; `poll`: the history poll saw a top; `reload`: the position was read again. */
 export type GapCause = 'hold' | 'poll' | 'reload';
 
-/** `kept`: nothing to do until there is a tail. `other-epoch`: read the position. A cause: the tail may have grown, or may lack messages. */
+/** `kept`: nothing to do until there is a tail. `other-epoch`: read the position. A cause: the tail may have grown or lack messages. */
 export type Reaction = 'kept' | 'other-epoch' | GapCause;
 
 interface Arrival {

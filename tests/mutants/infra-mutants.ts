@@ -136,7 +136,7 @@ export const INFRA_MUTANTS: readonly Mutant[] = [
   },
   {
     part: 'logins',
-    bug: 'any certificate of Postgres will do',
+    bug: 'any certificate of Postgres is accepted',
     file: 'server/history/pool.ts',
     find: '{ ...(ca && { ca: [...ca] }) }',
     replace: '{ rejectUnauthorized: false }',

@@ -9,7 +9,7 @@ function segment(first: number, sizes: readonly number[]): Segment {
   return Segment.fromBody(first, sizes.length, body, [0]);
 }
 
-test('pieces hold all frames in order, none more than it may, and say where they end', () => {
+test('pieces hold all frames in order, within their size limit, and know their last offset', () => {
   const sizes = fc.array(fc.array(fc.integer({ min: 1, max: 300 }), { minLength: 1, maxLength: 8 }), {
     minLength: 1,
     maxLength: 5,
@@ -42,13 +42,13 @@ test('pieces hold all frames in order, none more than it may, and say where they
   );
 });
 
-test('a single segment that fits is handed on without a copy', () => {
+test('a single segment that fits is not copied', () => {
   const only = segment(5, [10, 20]);
   expect(toPieces([only], 1_000)[0]?.bytes).toBe(only.bytes);
   expect(toPieces([], 1_000)).toEqual([]);
 });
 
-test('a cut segment knows when its own messages were committed', () => {
+test('a slice of a segment has the commit times of its own messages', () => {
   const body = Buffer.from('1\n2\n3\n4');
   const page = Segment.fromBody(11, 4, body, [100, 200, 200, 400]);
   expect([page.oldest, page.newest]).toEqual([100, 400]);
