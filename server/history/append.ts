@@ -1,4 +1,4 @@
-/** The one statement that stores a batch, and the arithmetic from its compact answer to each message's place. */
+/** Stores a batch with one statement, and derives the offset of each message from the compact result. */
 import { randomUUID } from 'node:crypto';
 import type { Queryable } from './pool.ts';
 import type { Appended, Committed, NewMessage, StoredMessage } from './types.ts';
@@ -12,15 +12,15 @@ interface AppendRow {
   duplicate_ids: string[] | null;
 }
 
-/** What a commit did: the place of every message, in the order given, and the new messages by channel. */
+/** Result of a commit: the place of every message, in the order given, and the new messages by channel. */
 export interface AppendResult {
   readonly appended: readonly Appended[];
   readonly committed: readonly Committed[];
 }
 
 /**
- * Stores `messages` in one commit. No two may share channel, sender and client_msg_id: the lane sees to that.
- * @throws the error of pg, when nothing or (connection lost during commit) perhaps everything was stored
+ * Stores `messages` in one commit. No two may share channel, sender and client_msg_id (see `retries.ts`).
+ * @throws the error of pg. Nothing was stored, or, if the connection broke during the commit, perhaps everything.
  */
 export async function appendBatch(database: Queryable, messages: readonly NewMessage[]): Promise<AppendResult> {
   const channels = [...new Set(messages.map((message) => message.channel))];
@@ -42,7 +42,7 @@ export async function appendBatch(database: Queryable, messages: readonly NewMes
   return placeMessages(messages, channels, channelOf, ids, result.rows[0] as AppendRow);
 }
 
-/** Pure: counts each channel's offsets up from its first, leaving out the duplicates. */
+/** Pure: numbers the new messages of each channel from its first offset; duplicates keep their stored offset. */
 export function placeMessages(
   messages: readonly NewMessage[],
   channels: readonly string[],

@@ -1,15 +1,15 @@
 /**
- * Whether Postgres is away. While it is, statements are refused at once instead of each waiting for its own timeout, and
- * a single probe looks for the return. Knows no statement; what a probe is, it is told.
+ * Circuit breaker for Postgres. While it is open, statements are refused at once instead of each waiting for its timeout, and one
+ * probe at a time checks whether Postgres is back. Knows no statement: the probe is an option.
  */
 export interface CircuitBreakerOptions {
   /** Resolves when Postgres answers and takes writes. */
   readonly probe: () => Promise<void>;
-  /** Pause between two probes, milliseconds, jittered. The first one goes out at once: one broken connection is no outage. */
+  /** Pause between two probes, milliseconds; jitter is 50 %. The first probe runs at once: one broken connection is no outage. */
   readonly retryMs: number;
   readonly onOpen: () => void;
   readonly onClose: () => void;
-  /** Why a probe failed: the reason may become another one meanwhile, such as a password that has changed. */
+  /** Called for each failed probe: the reason may change during an outage, for example to a refused password. */
   readonly onProbeFailed: (error: unknown) => void;
 }
 
@@ -27,12 +27,12 @@ export class CircuitBreaker {
     return this.open;
   }
 
-  /** A statement failed in a way that says that Postgres is not there. */
+  /** Opens the breaker: the error of a statement shows that no primary answers. */
   trip(): void {
     if (this.open || this.stopped) return;
     this.open = true;
     this.options.onOpen();
-    void this.look();
+    void this.probe();
   }
 
   stop(): void {
@@ -40,7 +40,7 @@ export class CircuitBreaker {
     clearTimeout(this.timer);
   }
 
-  private async look(): Promise<void> {
+  private async probe(): Promise<void> {
     try {
       await this.options.probe();
       if (this.stopped) return;
@@ -50,7 +50,7 @@ export class CircuitBreaker {
       if (this.stopped) return;
       this.options.onProbeFailed(error);
       const delay = this.options.retryMs * (0.5 + Math.random());
-      this.timer = setTimeout(() => void this.look(), delay);
+      this.timer = setTimeout(() => void this.probe(), delay);
       this.timer.unref();
     }
   }

@@ -1,4 +1,4 @@
-/** Keeps the tables ready: partitions made in advance, old ones dropped, the commit list short. */
+/** Maintains the tables: creates partitions in advance, drops expired ones, deletes old rows of `commits`. */
 import { createPool, type PoolOptions, type PostgresLogin, type Queryable } from './pool.ts';
 import { dropExpired } from './retention.ts';
 
@@ -6,7 +6,7 @@ export async function ensurePartitions(database: Queryable, daysAhead: number): 
   await database.query('SELECT ensure_partitions($1)', [daysAhead]);
 }
 
-/** A node that looks less often than this makes an exact check instead (`hub/history-poll.ts`), so older rows have no reader. */
+/** Rows older than 10 minutes have no reader: with a cursor older than 5 minutes a node reads exact tops (`hub/history-poll.ts`). */
 async function trimCommits(database: Queryable): Promise<void> {
   await database.query(`DELETE FROM commits WHERE at < now() - interval '10 minutes'`);
 }
@@ -18,20 +18,20 @@ async function databaseSize(database: Queryable): Promise<number> {
 
 export interface MaintenanceOptions {
   readonly database: Queryable;
-  /** For a connection of its own: dropping a partition waits for its readers, longer than a publish may take. */
+  /** For a separate connection: detaching a partition waits for its readers, longer than the statement timeout of the pools. */
   readonly connection: PostgresLogin & Pick<PoolOptions, 'connectTimeoutMs'>;
   /** Milliseconds between two rounds. */
   readonly intervalMs: number;
   readonly daysAhead: number;
-  /** Days of messages to keep; 0: all. */
+  /** Days of messages to keep; 0: keep all. */
   readonly retentionDays: number;
   readonly onSize: (bytes: number) => void;
   readonly onDropped: (tables: readonly string[]) => void;
-  /** `maintenance`: partitions, which are needed some days from now; `trim`: the list of commits, tried again in a minute. */
+  /** `maintenance`: creating or dropping partitions, or reading the size; `trim`: deleting old rows of `commits`. */
   readonly onError: (kind: 'maintenance' | 'trim', error: unknown) => void;
 }
 
-/** Longest a partition may take to be detached, milliseconds: somebody's forgotten transaction must not hold this up for ever. */
+/** Statement timeout for detaching a partition, milliseconds: a transaction left open elsewhere must not block retention without end. */
 const DROP_TIMEOUT_MS = 60_000;
 const TRIM_INTERVAL_MS = 60_000;
 
@@ -39,7 +39,7 @@ export interface Maintenance {
   stop(): void;
 }
 
-/** Runs the maintenance now and at intervals, in the background. Errors go to `onError`; the next round tries again. */
+/** Runs the maintenance now and at intervals, in the background. Errors go to `onError`; the next round retries. */
 export function startMaintenance(options: MaintenanceOptions): Maintenance {
   const { database, intervalMs, daysAhead, onError } = options;
   const tidy = () => {
@@ -50,7 +50,7 @@ export function startMaintenance(options: MaintenanceOptions): Maintenance {
       .catch((error: unknown) => onError('maintenance', error));
   };
   tidy();
-  // Jitter, so that nodes that started together do not work together.
+  // Jitter, so that nodes that started together do not run at the same time.
   const timers = [
     setInterval(tidy, intervalMs * (0.9 + Math.random() / 5)),
     setInterval(

@@ -1,4 +1,4 @@
-/** Brings the schema up to date at start. Several nodes may start at once: Kysely's migrator takes an advisory lock. */
+/** Applies schema migrations at start. Several nodes may start at once: the migrator of Kysely takes an advisory lock. */
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Kysely, type Migration, Migrator, PostgresDialect, sql } from 'kysely';
@@ -16,11 +16,11 @@ async function readMigrations(): Promise<Record<string, Migration>> {
 }
 
 /**
- * Applies the migrations that are missing, in order, and returns their names.
+ * Applies missing migrations in order and returns their names.
  * @throws the error of the migration that failed; the schema is then as it was before it
  */
 export async function migrate(pool: Pool): Promise<string[]> {
-  // The Kysely instance borrows the pool and is never destroyed: that would end the pool.
+  // Not destroyed after use, because that would end the pool of the caller.
   const db = new Kysely<unknown>({ dialect: new PostgresDialect({ pool }) });
   const migrator = new Migrator({
     db,

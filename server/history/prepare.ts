@@ -1,8 +1,9 @@
-/** What a node does with Postgres before it serves: wait until it answers, migrate, make partitions. */
+/** Prepares Postgres before a node serves: waits until it answers, migrates, creates partitions. Its pool is closed at the end. */
 import { setTimeout as sleep } from 'node:timers/promises';
+import { historyError, isRefusedLogin } from './errors.ts';
 import { ensurePartitions } from './maintenance.ts';
 import { migrate } from './migrate.ts';
-import { createPool, historyError, isRefusedLogin, type Pool, type PostgresLogin } from './pool.ts';
+import { createPool, type Pool, type PostgresLogin } from './pool.ts';
 
 export interface PrepareOptions {
   readonly login: PostgresLogin;
@@ -17,11 +18,11 @@ const RETRY_FIRST_MS = 250;
 const RETRY_MAX_MS = 5_000;
 
 /**
- * @throws Error that says what Postgres last answered, when it is not reachable within the time
+ * @throws Error with the last error of Postgres, when it is not reachable within the time
  * @throws the error of the migration that failed
  */
 export async function prepareHistory(options: PrepareOptions): Promise<void> {
-  // Of its own and without a statement timeout: a migration may take as long as it needs.
+  // A separate pool without a statement timeout: a migration may take long.
   const pool = createPool({
     ...options.login,
     max: 2,
@@ -47,7 +48,7 @@ async function waitForPostgres(pool: Pool, options: PrepareOptions): Promise<voi
       return;
     } catch (error) {
       const reason = (error as Error).message || String((error as { code?: unknown }).code);
-      // A wrong password or database name does not heal by waiting, but for a password that changes by itself.
+      // A retry does not help against a wrong password or database name, unless the password rotates.
       const refused = isRefusedLogin(error) && !options.login.password;
       if (refused || historyError(error).code !== 'unavailable')
         throw new Error(`Postgres refused the connection (DATABASE_URL): ${reason}`);

@@ -1,4 +1,4 @@
-/** The statements that read: pages of a channel, exact tops, and what was committed since a cursor. */
+/** Statements that read: pages of a channel, exact tops, and tops that were committed since a cursor. Writes nothing. */
 import type { Queryable } from './pool.ts';
 import type { Page, PageQuery, RecentTops, StoredMessage, Tops } from './types.ts';
 
@@ -13,8 +13,8 @@ interface PageRow {
 }
 
 /**
- * One snapshot for epoch, top and messages; always at least one row, so that an unknown channel still has an epoch.
- * The upper bound follows from the absence of holes and keeps the index scan tight.
+ * One snapshot for epoch, top and messages. Returns at least one row, so that an unknown channel has an epoch too.
+ * Offsets have no holes, so AFTER can bound the offset from above, which limits the index scan to one page.
  */
 const page = (condition: string, order: 'ASC' | 'DESC') => `
   SELECT e.epoch, c.top, m."offset", m.id, m.sender, m.data, extract(epoch FROM m.created_at) * 1000 AS created_ms
@@ -62,8 +62,8 @@ export async function readTops(database: Queryable, channels: readonly string[])
 }
 
 /**
- * The cursor is the oldest transaction id that was still running at the last look: everything below it was visible then,
- * everything from it on is read again, so a commit that comes late is never missed and some are seen twice.
+ * The cursor is the oldest transaction id that was still running at the last read. Commits below it were visible then; all
+ * others are read again. So no late commit is missed, and some are reported twice.
  */
 export async function readTopsSince(database: Queryable, cursor: string | null): Promise<RecentTops> {
   const { rows } = await database.query<{
@@ -75,7 +75,7 @@ export async function readTopsSince(database: Queryable, cursor: string | null):
     name: 'read_tops_since',
     text: `SELECT e.epoch, pg_snapshot_xmin(pg_current_snapshot())::text AS cursor, c.channels, c.tops
            FROM history_epoch e LEFT JOIN commits c ON c.xid >= $1::text::xid8`,
-    // No cursor yet: begin with the present. No transaction id is as large as this one.
+    // Without a cursor: begin with the present. This is the largest xid8, so no commit has it.
     values: [cursor ?? '18446744073709551615'],
   });
   const tops = new Map<string, number>();
@@ -88,7 +88,7 @@ export async function readTopsSince(database: Queryable, cursor: string | null):
   return { epoch: head.epoch, cursor: head.cursor, tops };
 }
 
-/** @throws when the server does not answer, or does not take writes: a replica, or a primary that is being replaced */
+/** @throws Error when the server does not answer or is read-only: a replica, or a primary during a failover */
 export async function probeWritable(database: Queryable): Promise<void> {
   const { rows } = await database.query<{ transaction_read_only: string }>('SHOW transaction_read_only');
   if (rows[0]?.transaction_read_only !== 'off') throw new Error('Postgres is read-only.');

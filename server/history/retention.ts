@@ -1,10 +1,10 @@
 /**
- * Retention: whole days of messages leave by dropping their partition, beside running readers and writers. Never touches
- * the days that are kept, nor `channels`: offsets go on counting.
+ * Retention: drops the partitions of expired days while readers and writers run. Never changes the days that are kept, and never
+ * `channels`: offsets continue.
  */
 import type { Queryable } from './pool.ts';
 
-/** Idempotency keys are looked at for 24 hours; a day's partition has none younger than that two days after it began. */
+/** Idempotency keys count for 24 hours, so two days after its begin a daily partition has no key that counts. */
 const KEY_DAYS = 2;
 const LOCK = `hashtext('holdfast retention')`;
 
@@ -15,10 +15,10 @@ interface Partition {
 }
 
 /**
- * Drops the partitions that ended `days` days ago or longer; `days` 0 keeps all messages. One node at a time: the others
- * return at once.
- * @param session a single connection, because of its lock, and without a statement timeout of a few seconds
- * @returns names of the tables dropped
+ * Drops the partitions of messages that ended at least `days` days ago; with `days` 0 all messages are kept. One node at a time:
+ * on the others it returns at once.
+ * @param session a single connection, because the advisory lock belongs to it; its statement timeout bounds the wait for readers
+ * @returns names of the dropped tables
  */
 export async function dropExpired(session: Queryable, days: number): Promise<string[]> {
   const { rows } = await session.query<{ locked: boolean }>(`SELECT pg_try_advisory_lock(${LOCK}) AS locked`);
@@ -36,9 +36,9 @@ export async function dropExpired(session: Queryable, days: number): Promise<str
 }
 
 /**
- * Partitions are named after their day; others, which somebody attached, are not ours to drop. `pending` are those whose
- * detaching was interrupted: they come first, since none can be detached before they are. Names are compared as text,
- * because PostgreSQL may look at any table's before it knows which are partitions, and not all are dates.
+ * Partitions are named after their day; partitions with other names were attached by an operator and are kept. A partition whose
+ * detach was interrupted is `pending` and comes first, because PostgreSQL detaches no other one before it. Names are compared as
+ * text: a plan may evaluate the condition on any table, and a cast to date fails on names that are no dates.
  */
 async function findExpired(session: Queryable, parent: string, days: number): Promise<Partition[]> {
   const { rows } = await session.query<{ name: string; pending: boolean }>(
@@ -54,7 +54,7 @@ async function findExpired(session: Queryable, parent: string, days: number): Pr
 }
 
 async function drop(session: Queryable, { parent, name, pending }: Partition): Promise<void> {
-  // CONCURRENTLY waits for those who use the table without making anybody wait behind it.
+  // CONCURRENTLY waits for transactions that use the table, and no other transaction queues behind it.
   await session.query(`ALTER TABLE ${parent} DETACH PARTITION "${name}" ${pending ? 'FINALIZE' : 'CONCURRENTLY'}`);
   await session.query(`DROP TABLE "${name}"`);
 }

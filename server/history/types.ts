@@ -1,6 +1,6 @@
-/** What the history offers to those above it. Types only; the implementation is `history.ts`. */
+/** The interface of the history for the hub, the edges and the publisher. Types only; `history.ts` implements it. */
 
-/** A message to store. `data` is JSON text, kept and sent exactly as it is. */
+/** A message to store. `data` is JSON text that is stored and sent unchanged. */
 export interface NewMessage {
   readonly channel: string;
   readonly sender: string;
@@ -10,7 +10,7 @@ export interface NewMessage {
   readonly traceparent?: string | undefined;
 }
 
-/** Where a message is after its commit. `duplicate`: it was there already; `offset` and `id` are those of the first. */
+/** Place of a message after its commit. `duplicate`: it was stored before; `offset` and `id` are those of the stored message. */
 export interface Appended {
   readonly epoch: string;
   readonly offset: number;
@@ -29,7 +29,7 @@ export interface StoredMessage {
   readonly createdAt: number;
 }
 
-/** The new messages of one channel in one commit: consecutive offsets, ascending. Never empty. */
+/** The new messages of one channel in one commit: at least one, with consecutive ascending offsets and the same `createdAt`. */
 export interface Committed {
   readonly channel: string;
   readonly epoch: string;
@@ -45,10 +45,16 @@ export interface Page {
   readonly messages: readonly StoredMessage[];
 }
 
-/** Which messages to read: larger than `after`, oldest first; or smaller than `before`, of which the newest; oldest first too. */
+/** At most `limit` messages: the oldest with an offset above `after`, or the newest below `before`. Both in ascending order. */
 export type PageQuery =
   | { readonly after: number; readonly limit: number }
   | { readonly before: number; readonly limit: number };
+
+/** Newest offset of one channel, and the epoch that it belongs to. */
+export interface ChannelTop {
+  readonly epoch: string;
+  readonly top: number;
+}
 
 /** Newest offsets of channels. */
 export interface Tops {
@@ -56,7 +62,7 @@ export interface Tops {
   readonly tops: ReadonlyMap<string, number>;
 }
 
-/** Tops of the channels that grew since `cursor`, and the cursor for the next look. */
+/** Tops of the channels that grew since a cursor. `cursor` is for the next read. */
 export interface RecentTops extends Tops {
   readonly cursor: string;
 }
@@ -64,15 +70,15 @@ export interface RecentTops extends Tops {
 export interface HistoryReader {
   /** One page of a channel. @throws AppError `unavailable` when Postgres does not answer */
   read(channel: string, query: PageQuery): Promise<Page>;
-  /** Exact tops of the named channels; channels without messages are missing in the map. @throws AppError `unavailable` */
+  /** Exact tops of the named channels; channels without messages are absent from the map. @throws AppError `unavailable` */
   tops(channels: readonly string[]): Promise<Tops>;
-  /** What grew since `cursor` (null: nothing yet, only a cursor to begin with). Never misses a commit. @throws AppError `unavailable` */
+  /** Channels that grew since `cursor`; never misses a commit. null: only a first cursor. @throws AppError `unavailable` */
   topsSince(cursor: string | null): Promise<RecentTops>;
 }
 
-/** Told when the history contradicts what a tail has seen. */
+/** Changes the epoch when the history contradicts a tail. */
 export interface EpochKeeper {
-  /** Committed messages of this epoch are missing: a new epoch has to begin. @throws AppError `unavailable` */
+  /** Committed messages of this epoch are missing: begins a new epoch. @throws AppError `unavailable` */
   regressed(epoch: string): Promise<void>;
 }
 

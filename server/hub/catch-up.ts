@@ -1,38 +1,49 @@
-/** Moves subscriptions that are behind forward, from the window or the history, until they are at the tail. */
+/**
+ * Moves subscriptions that are behind forward, from the window or the history, until they are at the tail and go live.
+ * Never changes the tail; `source.follow` reports a top that a read has seen.
+ */
 import type { Metrics } from '../telemetry/metrics.ts';
 import type { Clock } from './clock.ts';
 import { nextStep } from './cursor.ts';
 import type { Pages } from './pages.ts';
+import { retryDelay } from './retry-delay.ts';
 import { type Segment, toPieces } from './segment.ts';
+import type { Subscribers } from './subscribers.ts';
 import type { Subscription } from './subscription.ts';
-import { retryDelay, type TailFollower } from './tail-follower.ts';
+import type { TailSource } from './tail.ts';
 
-export interface CatchUpOptions {
-  readonly channel: string;
-  readonly follower: TailFollower;
+/** What catch-up needs of the tail. */
+export interface CatchUpSource extends TailSource {
+  /** The history of the current epoch reaches `top`; the tail has to get there too. */
+  follow(top: number): void;
+}
+
+export interface CatchUpContext {
   readonly pages: Pages;
   readonly clock: Clock;
   readonly metrics: Metrics;
-  /** Most bytes written to a connection at once. */
+  /** Most bytes per write to a connection. */
   readonly writeBytesMax: number;
-  /** The subscription is at the tail: fan-out takes over. */
-  readonly onLive: (subscription: Subscription) => void;
-  /** Messages that it was owed are gone from the history. */
-  readonly onLost: (subscription: Subscription) => void;
   readonly onError: (message: string, error: unknown) => void;
 }
 
-/** Reads that bring nothing before a cursor takes a pause. */
+/** Reads without a result before a catch-up pauses. */
 const FRUITLESS_READS_MAX = 3;
 
 export class CatchUp {
-  private readonly options: CatchUpOptions;
+  private readonly channel: string;
+  private readonly source: CatchUpSource;
+  private readonly subscribers: Subscribers;
+  private readonly context: CatchUpContext;
 
-  constructor(options: CatchUpOptions) {
-    this.options = options;
+  constructor(channel: string, source: CatchUpSource, subscribers: Subscribers, context: CatchUpContext) {
+    this.channel = channel;
+    this.source = source;
+    this.subscribers = subscribers;
+    this.context = context;
   }
 
-  /** Goes on with a subscription that is catching up, unless that is under way. */
+  /** Continues a subscription that is catching up, unless a run is in progress. */
   advance(subscription: Subscription): void {
     if (!subscription.advancing && subscription.state === 'catching-up') void this.run(subscription);
   }
@@ -42,55 +53,54 @@ export class CatchUp {
     try {
       let fruitless = 0;
       while (subscription.state === 'catching-up' && subscription.sink.isClear) {
-        const step = nextStep(subscription.position, this.options.follower.tail);
+        const step = nextStep(subscription.position, this.source.tail);
         if (step.kind === 'wait') return;
-        if (step.kind === 'live') this.options.onLive(subscription);
+        if (step.kind === 'live') this.subscribers.goLive(subscription);
         else if (step.kind === 'window') this.replay(subscription, step.segments, 'window');
-        else if (await this.readOn(subscription, step.after)) fruitless = 0;
+        else if (await this.read(subscription, step.after)) fruitless = 0;
         else if (++fruitless >= FRUITLESS_READS_MAX) await this.pause();
       }
     } catch (error) {
-      const { channel, clock, onError } = this.options;
-      onError(`A catch-up in ${channel} failed; it is tried again.`, error);
-      clock.later(retryDelay(), () => this.advance(subscription));
+      this.context.onError(`A catch-up in ${this.channel} failed; the node retries.`, error);
+      this.context.clock.later(retryDelay(), () => this.advance(subscription));
     } finally {
       subscription.advancing = false;
     }
   }
 
-  /** @returns whether the subscription moved */
-  private async readOn(subscription: Subscription, after: number): Promise<boolean> {
-    const { channel, follower, pages, onLost } = this.options;
-    const { tail } = follower;
-    const page = await pages.after(channel, tail.epoch, after);
-    // Closed, or moved by a reset in the meantime.
-    if (subscription.state !== 'catching-up' || tail !== follower.tail || subscription.position !== after) return true;
+  /** @returns whether the subscription or the tail has changed since the read began */
+  private async read(subscription: Subscription, after: number): Promise<boolean> {
+    const { source, subscribers } = this;
+    const { tail } = source;
+    const page = await this.context.pages.after(this.channel, tail.epoch, after);
+    // Closed, or moved by a reset during the read.
+    if (subscription.state !== 'catching-up' || tail !== source.tail || subscription.position !== after) return true;
     if (page.epoch !== tail.epoch) {
-      await follower.reload();
-      return tail !== follower.tail;
+      await source.reload();
+      return tail !== source.tail;
     }
     if (page.lost) {
-      onLost(subscription);
+      subscribers.restart(subscription, tail, 'history_expired');
       return true;
     }
     if (!page.segment) return false;
     this.replay(subscription, [page.segment], 'history');
-    // The history may be ahead of this tail; the subscription would wait for ever for what nobody announced.
-    follower.follow(page.segment.last);
+    // The history may be ahead of the tail. If that was never announced, the subscription would wait for the next poll.
+    source.follow(page.segment.last);
     return true;
   }
 
-  /** Writes until the connection is behind; what is left is found again from its position. */
+  /** Writes until the connection takes no more; the rest is found again from the subscription's position. */
   private replay(subscription: Subscription, segments: readonly Segment[], source: 'window' | 'history'): void {
     const begin = subscription.position;
-    for (const { bytes, last } of toPieces(segments, this.options.writeBytesMax)) {
+    for (const { bytes, last } of toPieces(segments, this.context.writeBytesMax)) {
       subscription.position = last;
       if (!subscription.sink.write(bytes)) break;
     }
-    this.options.metrics.add('holdfast.replayed', subscription.position - begin, { source });
+    this.context.metrics.add('holdfast.replayed', subscription.position - begin, { source });
   }
 
   private pause(): Promise<void> {
-    return new Promise((resolve) => void this.options.clock.later(retryDelay(), resolve));
+    return new Promise((resolve) => void this.context.clock.later(retryDelay(), resolve));
   }
 }

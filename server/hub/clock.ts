@@ -1,4 +1,4 @@
-/** Time, as the hub uses it; tests put their own in its place to try every order of events. */
+/** Time for the hub. Tests replace it to run events in any order. */
 export interface Clock {
   /** Milliseconds, monotonic. */
   now(): number;

@@ -1,30 +1,33 @@
 /**
- * When fan-out happens: at the end of the event-loop turn while the node is quiet, so that one message costs no delay;
- * while it is busy, at a pace set by what a flush costs, so that messages gather and each socket gets one write for many.
+ * When fan-out happens. On a quiet node: at the end of the event-loop turn, so that one message waits for nothing. On a
+ * busy node: after a pause as long as the last flush took, so that each socket gets one write for many messages.
  */
 import type { Clock } from './clock.ts';
 
-export interface FlusherOptions<T> {
+export interface Flushable {
+  flush(): void;
+}
+
+export interface FlusherOptions {
   readonly clock: Clock;
-  readonly flush: (item: T) => void;
   /** Longest pause between two flushes, milliseconds. */
   readonly intervalMaxMs: number;
   /** Duration of a flush over all marked items, in seconds. */
   readonly onFlushed: (seconds: number) => void;
 }
 
-export class Flusher<T> {
-  private readonly options: FlusherOptions<T>;
-  private marked = new Set<T>();
+export class Flusher {
+  private readonly options: FlusherOptions;
+  private marked = new Set<Flushable>();
   private scheduled = false;
   private notBefore = 0;
 
-  constructor(options: FlusherOptions<T>) {
+  constructor(options: FlusherOptions) {
     this.options = options;
   }
 
-  /** Asks for a flush of `item`, soon. */
-  mark(item: T): void {
+  /** Has `item` flushed at the next flush. */
+  mark(item: Flushable): void {
     this.marked.add(item);
     if (this.scheduled) return;
     this.scheduled = true;
@@ -39,10 +42,10 @@ export class Flusher<T> {
     const items = this.marked;
     this.marked = new Set();
     this.scheduled = false;
-    for (const item of items) this.options.flush(item);
+    for (const item of items) item.flush();
     const end = this.options.clock.now();
     const cost = end - begin;
-    // As long a pause as the flush took: fan-out gets at most half of the process, the rest reads and commits.
+    // Flushes up to `intervalMaxMs` long take at most half of the time. Longer ones take more, because the pause is capped.
     this.notBefore = end + Math.min(cost, this.options.intervalMaxMs);
     this.options.onFlushed(cost / 1000);
   }

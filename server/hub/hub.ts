@@ -1,12 +1,16 @@
-/** A node's registry of channels, and the loops that serve all of them. What happens inside a channel is `channel.ts`. */
-import type { Backplane, Batch, PresenceStore } from '../backplane/types.ts';
+/**
+ * A node's registry of channels, and what all of them share: the flusher, the pages and the history poll. What happens inside a
+ * channel is in `channel.ts`.
+ */
+import type { Backplane, PresenceStore } from '../backplane/types.ts';
 import type { Committed, EpochKeeper, HistoryReader } from '../history/types.ts';
-import { encodeMessage, encodePush } from '../protocol/codec.ts';
+import { encodePush } from '../protocol/codec.ts';
 import { textFrame } from '../protocol/frame.ts';
 import type { Typing } from '../protocol/messages.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import { Channel, type ChannelContext } from './channel.ts';
 import { type Clock, SYSTEM_CLOCK } from './clock.ts';
+import { CommittedBatch } from './committed-batch.ts';
 import { Flusher } from './flusher.ts';
 import { HistoryPoll } from './history-poll.ts';
 import { Pages } from './pages.ts';
@@ -29,13 +33,13 @@ export interface HubOptions {
   readonly pollIntervalMs: number;
   readonly pollIntervalDegradedMs: number;
   readonly flushIntervalMaxMs: number;
-  /** Most bytes written to a connection at once. */
+  /** Most bytes per write to a connection. */
   readonly writeBytesMax: number;
   readonly presenceTtlMs: number;
   readonly onError: (message: string, error: unknown) => void;
 }
 
-/** Batches a tail holds that came ahead of a missing one. */
+/** Segments that a tail holds beyond a gap. */
 const AHEAD_MAX = 256;
 
 export class Hub {
@@ -49,12 +53,6 @@ export class Hub {
     this.options = options;
     const clock = options.clock ?? SYSTEM_CLOCK;
     const { history, backplane, metrics, onError } = options;
-    const flusher = new Flusher<Channel>({
-      clock,
-      flush: (channel) => channel.flush(),
-      intervalMaxMs: options.flushIntervalMaxMs,
-      onFlushed: (seconds) => metrics.record('holdfast.fanout.duration.seconds', seconds),
-    });
     const { pageSize, readConcurrency: concurrency, cacheBytes, windowMessages, windowBytes, gapHoldMs } = options;
     this.context = {
       backplane,
@@ -65,7 +63,11 @@ export class Hub {
       gapHoldMs,
       metrics,
       writeBytesMax: options.writeBytesMax,
-      markForFlush: (channel) => flusher.mark(channel),
+      flusher: new Flusher({
+        clock,
+        intervalMaxMs: options.flushIntervalMaxMs,
+        onFlushed: (seconds) => metrics.record('holdfast.fanout.duration.seconds', seconds),
+      }),
       onEmpty: (channel) => this.drop(channel),
       onRegression: (epoch) => this.historyRegressed(epoch),
       onError,
@@ -74,7 +76,7 @@ export class Hub {
       history,
       clock,
       intervalMs: () => (backplane.isUp ? options.pollIntervalMs : options.pollIntervalDegradedMs),
-      channels: () => new Map([...this.channels].map(([name, channel]) => [name, channel.position])),
+      channels: () => new Map([...this.channels].map(([name, channel]) => [name, channel.follower.held])),
       onTops: ({ epoch, tops }) => this.noteTops(epoch, tops),
       onRegression: (epoch) => this.historyRegressed(epoch),
       onError,
@@ -82,19 +84,19 @@ export class Hub {
     const announce = (channel: string) => backplane.publishPresenceHint(channel);
     this.presence = new PresenceHub({ store: options.presenceStore, clock, ttlMs: options.presenceTtlMs, announce });
     metrics.observe('holdfast.tails', () => this.channels.size);
-    metrics.observe('holdfast.tails.behind', () => this.count((channel) => (channel.isBehind ? 1 : 0)));
+    metrics.observe('holdfast.tails.behind', () => this.count((channel) => (channel.follower.isBehind ? 1 : 0)));
     metrics.observe('holdfast.subscriptions', () => this.subscriptionCount);
-    metrics.observe('holdfast.subscriptions.behind', () => this.count((channel) => channel.behindCount));
+    metrics.observe('holdfast.subscriptions.behind', () => this.count((channel) => channel.subscribers.behind.size));
   }
 
   get subscriptionCount(): number {
-    return this.count((channel) => channel.subscriptionCount);
+    return this.count((channel) => channel.subscribers.size);
   }
 
-  /** Connects to the backplane and begins to check the history. */
+  /** Starts the backplane and the history poll. */
   async start(): Promise<void> {
     await this.options.backplane.start({
-      onBatch: (channel, batch) => this.channels.get(channel)?.offer(batch),
+      onBatch: (channel, batch) => this.channels.get(channel)?.follower.receive(batch),
       onEvent: (channel, json) => this.channels.get(channel)?.deliverEvent(textFrame(json)),
       onPresenceHint: (channel) => this.presence.changed(channel),
       onUp: () => this.historyPoll.checkNow(),
@@ -111,47 +113,32 @@ export class Hub {
    * Begins a subscription; `request.onPosition` is called before this resolves and before the first message.
    * @throws AppError `unavailable` when the channel's position cannot be read
    */
-  async subscribe(sink: Sink, request: SubscribeRequest): Promise<SubscriptionHandle> {
-    const channel = this.channelOf(request.channel);
-    const subscription = await channel.subscribe(sink, request);
-    return {
-      channel: request.channel,
-      resume: () => channel.resume(subscription),
-      close: () => channel.unsubscribe(subscription),
-    };
+  subscribe(sink: Sink, request: SubscribeRequest): Promise<SubscriptionHandle> {
+    return this.channelOf(request.channel).subscribe(sink, request);
   }
 
-  /** The history was away and answers again: what other nodes committed meanwhile is looked for at once. */
+  /** Postgres answers again after an outage: polls at once for commits of other nodes, and for a restore. */
   historyRestored(): void {
     this.historyPoll.checkExactlyNow();
   }
 
-  /** What this node has committed goes to its own tails and to the other nodes. */
-  committed(committed: readonly Committed[]): void {
-    for (const { channel, epoch, messages, traceparent } of committed) {
-      const newest = messages.at(-1);
-      if (!newest) continue;
-      const batch: Batch = {
-        epoch,
-        first: newest.offset - messages.length + 1,
-        count: messages.length,
-        createdAt: newest.createdAt,
-        traceparent,
-        body: Buffer.from(messages.map((message) => encodeMessage(channel, message)).join('\n')),
-      };
-      this.options.backplane.publish(channel, batch);
-      this.channels.get(channel)?.offer(batch);
+  /** Messages that this node has committed: to the other nodes, and to its own tails. */
+  committed(commits: readonly Committed[]): void {
+    for (const commit of commits) {
+      const batch = new CommittedBatch(commit);
+      this.options.backplane.publish(commit.channel, batch);
+      this.channels.get(commit.channel)?.follower.offer(commit.epoch, batch.toSegment());
     }
   }
 
-  /** Tells the other subscribers, here and on other nodes. May be dropped. */
+  /** Sends a typing event to the other subscribers, on this node and on others. It may be dropped. */
   publishTyping(typing: Typing, from: Sink): void {
     const json = encodePush(typing);
     this.options.backplane.publishEvent(typing.channel, json);
     this.channels.get(typing.channel)?.deliverEvent(textFrame(json), from);
   }
 
-  /** Makes `user` present until the result is called. Changes go to `listener`, beginning with everybody. */
+  /** Makes `user` present until the result is called. `listener` first gets the list of users, then changes. */
   joinPresence(channel: string, user: string, listener: PresenceListener): Promise<() => void> {
     return this.presence.join(channel, user, listener);
   }
@@ -167,7 +154,9 @@ export class Hub {
     history
       .regressed(epoch)
       .then(() => this.historyPoll.checkNow())
-      .catch((error: unknown) => onError('The history went back, and its epoch could not be changed yet.', error));
+      .catch((error: unknown) =>
+        onError('The history lacks messages that were committed, and its epoch could not be changed yet.', error),
+      );
   }
 
   private channelOf(name: string): Channel {
@@ -184,8 +173,9 @@ export class Hub {
   }
 
   private noteTops(epoch: string, tops: ReadonlyMap<string, number>): void {
-    // A new epoch concerns every channel, also those that have not grown; and at every check, for one that was busy before.
-    for (const channel of this.channels.values()) channel.noteEpoch(epoch);
-    for (const [name, top] of tops) this.channels.get(name)?.noteTop(epoch, top);
+    // A new epoch concerns every channel, also those that have not grown. Repeated at each poll, because a channel whose read
+    // failed waits for the next one.
+    for (const channel of this.channels.values()) channel.follower.noteEpoch(epoch);
+    for (const [name, top] of tops) this.channels.get(name)?.follower.noteTop({ epoch, top });
   }
 }

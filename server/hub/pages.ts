@@ -1,6 +1,6 @@
 /**
- * Reads of the history for catch-up, shared: pages are aligned, so that 10,000 clients that recover the same channel
- * from different positions need the same few reads; each page is read once at a time and kept for a while.
+ * Shared reads of the history, for catch-up and gaps. Pages are aligned, so that 10,000 clients that recover the same channel from
+ * different positions need the same few reads. Reads are single-flight per page, and recent pages are cached.
  */
 import type { HistoryReader, Page } from '../history/types.ts';
 import { encodeMessage } from '../protocol/codec.ts';
@@ -9,17 +9,17 @@ import { Segment } from './segment.ts';
 export interface PagesOptions {
   readonly history: HistoryReader;
   readonly pageSize: number;
-  /** Reads in flight; the rest waits in order. */
+  /** Most reads in flight; the others wait in order. */
   readonly concurrency: number;
   readonly cacheBytes: number;
 }
 
-/** What lies after an offset. `segment` begins right after it; null: nothing there in this snapshot. */
+/** The messages after an offset, in one snapshot. `segment` begins with the next offset; null: the snapshot has none. */
 export interface PageAfter {
   readonly epoch: string;
   readonly top: number;
   readonly segment: Segment | null;
-  /** Messages after the offset existed and are gone. */
+  /** Retention removed the messages right after the offset. */
   readonly lost: boolean;
 }
 
@@ -32,7 +32,7 @@ interface CachedPage {
 export class Pages {
   private readonly options: PagesOptions;
   private readonly inFlight = new Map<string, Promise<CachedPage>>();
-  /** In order of use, the oldest first. */
+  /** Least recently used first. */
   private readonly cache = new Map<string, CachedPage & { readonly segment: Segment }>();
   private cachedBytes = 0;
   private running = 0;
@@ -106,14 +106,14 @@ function pageAfter(page: CachedPage, offset: number): PageAfter {
   const { epoch, top, segment } = page;
   const holds = segment !== null && segment.first <= offset + 1 && segment.last > offset;
   if (holds) return { epoch, top, segment: segment.from(offset + 1), lost: false };
-  // Offsets have no holes: if the next message existed in this snapshot and is not in it, retention took it.
+  // Offsets have no holes: if `top` is beyond `offset` and the next message is absent, retention removed it.
   return { epoch, top, segment: null, lost: top > offset };
 }
 
 function toSegment(channel: string, page: Page): Segment | null {
   const first = page.messages[0];
   if (!first) return null;
-  const body = Buffer.from(page.messages.map((message) => encodeMessage(channel, message)).join('\n'));
+  const texts = page.messages.map((message) => encodeMessage(channel, message));
   const times = page.messages.map(({ createdAt }) => createdAt);
-  return Segment.fromBody(first.offset, page.messages.length, body, times);
+  return Segment.fromTexts(first.offset, texts, times);
 }

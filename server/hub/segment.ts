@@ -1,6 +1,6 @@
 /**
- * A run of consecutive messages of one channel, as the bytes that go to sockets. The unit that tails hold, pages are
- * read as, and fan-out writes. Immutable; slices share memory.
+ * A run of consecutive messages of one channel, as the bytes that go to sockets. Tails and pages hold segments, and fan-out
+ * writes them. Immutable; slices share memory.
  */
 import { headerLength, writeHeader } from '../protocol/frame.ts';
 
@@ -13,7 +13,7 @@ export class Segment {
   readonly bytes: Buffer;
   /** Where each message's frame ends in `bytes`. */
   private readonly ends: Uint32Array;
-  /** When its messages were committed, milliseconds since 1970: one for each, or one for all, of a single commit. */
+  /** Commit times, milliseconds since 1970: one per message, or a single one when all are of one commit. */
   private readonly times: readonly number[];
   readonly traceparent: string | undefined;
 
@@ -25,41 +25,35 @@ export class Segment {
     this.traceparent = traceparent;
   }
 
-  /**
-   * Frames the JSON texts in `body`, one per line. `times`: one for each of them, or one for all.
-   * @throws RangeError when there are not `count` of them: the body is not what its header says
-   */
-  static fromBody(first: number, count: number, body: Buffer, times: readonly number[], traceparent?: string): Segment {
-    const lines = new Uint32Array(count);
-    let size = 0;
-    let start = 0;
-    for (let i = 0; i < count; i++) {
-      const newline = i === count - 1 ? body.length : body.indexOf(NEWLINE, start);
-      if (newline < start) throw new RangeError(`expected ${count} messages, found ${i}`);
-      lines[i] = newline;
-      size += headerLength(newline - start) + (newline - start);
-      start = newline + 1;
-    }
-    const bytes = Buffer.allocUnsafeSlow(size);
-    const ends = new Uint32Array(count);
-    let at = 0;
-    start = 0;
-    for (let i = 0; i < count; i++) {
-      const end = lines[i] as number;
-      at = writeHeader(bytes, at, end - start);
-      at += body.copy(bytes, at, start, end);
-      ends[i] = at;
-      start = end + 1;
-    }
-    return new Segment(first, bytes, ends, times, traceparent);
+  /** Frames JSON texts. `times`: one for each of them, or one for all. */
+  static fromTexts(first: number, texts: readonly string[], times: readonly number[], traceparent?: string): Segment {
+    const lengths = Uint32Array.from(texts, (text) => Buffer.byteLength(text));
+    const copy: Copy = (target, at, i) => target.write(texts[i] as string, at);
+    return frame(first, lengths, copy, times, traceparent);
   }
 
-  /** When the first of its messages was committed, milliseconds since 1970. */
+  /**
+   * Frames the JSON texts in `body`, one per line. `times`: one for each of them, or one for all.
+   * @throws RangeError when `body` has fewer than `count` lines
+   */
+  static fromBody(first: number, count: number, body: Buffer, times: readonly number[], traceparent?: string): Segment {
+    const lengths = lineLengths(body, count);
+    let start = 0;
+    const copy: Copy = (target, at, i) => {
+      const end = start + (lengths[i] as number);
+      const copied = body.copy(target, at, start, end);
+      start = end + 1;
+      return copied;
+    };
+    return frame(first, lengths, copy, times, traceparent);
+  }
+
+  /** Commit time of the first message, milliseconds since 1970. */
   get oldest(): number {
     return this.times[0] as number;
   }
 
-  /** When the last of its messages was committed, milliseconds since 1970. */
+  /** Commit time of the last message, milliseconds since 1970. */
   get newest(): number {
     return this.times.at(-1) as number;
   }
@@ -72,7 +66,7 @@ export class Segment {
     return this.first + this.ends.length - 1;
   }
 
-  /** How many messages, from the first on, have frames of no more than `bytes` together. */
+  /** How many messages, from the first on, fit into `bytes` with their frames. */
   fitting(bytes: number): number {
     if (this.bytes.length <= bytes) return this.count;
     const over = this.ends.findIndex((end) => end > bytes);
@@ -99,13 +93,49 @@ export class Segment {
   }
 }
 
-/** Frames to be written in one go, and the offset of the last of them. */
+/** Writes the payload of message `i` to `target` and returns its length. Called once per message, in order. */
+type Copy = (target: Buffer, at: number, i: number) => number;
+
+function frame(
+  first: number,
+  lengths: Uint32Array,
+  copy: Copy,
+  times: readonly number[],
+  traceparent: string | undefined,
+): Segment {
+  let size = 0;
+  for (const length of lengths) size += headerLength(length) + length;
+  const bytes = Buffer.allocUnsafeSlow(size);
+  const ends = new Uint32Array(lengths.length);
+  let at = 0;
+  for (let i = 0; i < lengths.length; i++) {
+    at = writeHeader(bytes, at, lengths[i] as number);
+    at += copy(bytes, at, i);
+    ends[i] = at;
+  }
+  return new Segment(first, bytes, ends, times, traceparent);
+}
+
+/** @throws RangeError when there are fewer than `count` lines; what follows the last newline is the last line */
+function lineLengths(body: Buffer, count: number): Uint32Array {
+  const lengths = new Uint32Array(count);
+  let start = 0;
+  for (let i = 0; i < count; i++) {
+    const end = i === count - 1 ? body.length : body.indexOf(NEWLINE, start);
+    if (end < start) throw new RangeError(`expected ${count} messages, found ${i}`);
+    lengths[i] = end - start;
+    start = end + 1;
+  }
+  return lengths;
+}
+
+/** Frames to be written in one call, and the offset of the last of them. */
 export interface Piece {
   readonly bytes: Buffer;
   readonly last: number;
 }
 
-/** Consecutive segments as pieces of at most `maxBytes`, or of one message where that is larger. Mostly one piece. */
+/** Consecutive segments as pieces of at most `maxBytes`, or of one message that is larger. Usually one piece. */
 export function toPieces(segments: readonly Segment[], maxBytes: number): Piece[] {
   const pieces: Piece[] = [];
   let group: Segment[] = [];
@@ -119,7 +149,7 @@ export function toPieces(segments: readonly Segment[], maxBytes: number): Piece[
   for (const segment of segments) {
     let rest: Segment | undefined = segment;
     while (rest) {
-      // A message that is too large for any piece is one of its own.
+      // A message that exceeds `maxBytes` is a piece of its own.
       const count: number = rest.fitting(room) || (group.length === 0 ? 1 : 0);
       if (count === 0) {
         finish();

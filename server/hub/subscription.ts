@@ -1,4 +1,4 @@
-/** One connection's cursor into one channel: live, or catching up. Its channel moves it (`channel.ts`). */
+/** One connection's cursor into one channel. `subscribers.ts` changes its state; `catch-up.ts` moves its position. */
 import type { Sink, SubscribeRequest } from './types.ts';
 
 export type SubscriptionState = 'catching-up' | 'live' | 'closed';
@@ -7,9 +7,9 @@ export class Subscription {
   readonly sink: Sink;
   readonly onPosition: SubscribeRequest['onPosition'];
   state: SubscriptionState = 'catching-up';
-  /** Offset of the last message written. While live the channel's `flushed` stands for it, so that fan-out need not count. */
+  /** Offset of the last message written. Not kept up to date while live: then it is `flushed` of the tail. */
   position = 0;
-  /** A step of its catch-up is under way. */
+  /** A run of `CatchUp` is in progress. */
   advancing = false;
 
   constructor(sink: Sink, onPosition: SubscribeRequest['onPosition']) {

@@ -1,20 +1,28 @@
 /**
  * A tail: this node's own position in one channel, and a window of the messages before it. A pure state machine:
- * it is told what arrives and says what it lacks; reading and waiting are its driver's work (`channel.ts`).
+ * `tail-follower.ts` passes arrivals to it, and `gap-reader.ts` reads what it lacks.
  *
- * Kept always: the window ends at `top` and has no hole; `flushed <= top <= known`; nothing beyond `flushed` leaves the window.
+ * Invariants: the window ends at `top` and has no hole; `flushed <= top <= known`; nothing beyond `flushed` leaves the window.
  */
 import type { Segment } from './segment.ts';
 
 export interface TailLimits {
   readonly windowMessages: number;
   readonly windowBytes: number;
-  /** Segments held that came ahead of a missing one. What does not fit is read from the history instead. */
+  /** Segments held that arrived ahead of a missing one. What does not fit is read from the history instead. */
   readonly aheadMax: number;
 }
 
-/** What a tail lacks. `missing`: messages after `after` exist (or are said to) and have not arrived. */
+/** What a tail lacks. `missing`: messages after `after` have been announced or committed, and have not arrived. */
 export type TailNeed = { readonly kind: 'nothing' } | { readonly kind: 'missing'; readonly after: number };
+
+/** The tail of a channel for the parts that read for it. */
+export interface TailSource {
+  /** Another object after a change of epoch: compare after each wait. */
+  readonly tail: Tail;
+  /** Reads the position again; a new epoch replaces `tail`. @throws AppError `unavailable` */
+  reload(): Promise<void>;
+}
 
 const NOTHING: TailNeed = { kind: 'nothing' };
 
@@ -38,7 +46,7 @@ export class Tail {
     this.currentKnown = top;
   }
 
-  /** Newest offset up to which everything is here. */
+  /** Offset up to which this node has every message. */
   get top(): number {
     return this.currentTop;
   }
@@ -48,7 +56,7 @@ export class Tail {
     return this.currentFlushed;
   }
 
-  /** Newest offset that is said to exist. */
+  /** Newest offset that was announced, or seen in the history. */
   get known(): number {
     return this.currentKnown;
   }
@@ -61,7 +69,7 @@ export class Tail {
     return this.currentTop > this.currentFlushed;
   }
 
-  /** Takes messages in whatever order they come; duplicates are dropped, what is ahead is held. */
+  /** Takes messages in any order. Duplicates are dropped; segments beyond a gap are held. */
   offer(segment: Segment): void {
     if (segment.last > this.currentKnown) this.currentKnown = segment.last;
     if (segment.last <= this.currentTop) return;
@@ -79,13 +87,13 @@ export class Tail {
     if (top > this.currentKnown) this.currentKnown = top;
   }
 
-  /** The history was read again and again and ends at `top`: what was announced beyond it is not there. Forgets it. */
+  /** Repeated reads show that the history ends at `top`: forgets what was announced beyond it. */
   confirmTop(top: number): void {
     this.ahead = this.ahead.filter((segment) => segment.last <= top);
     this.currentKnown = Math.max(this.currentTop, top);
   }
 
-  /** Everything up to `top` is gone from the history before it got here: goes on from there with an empty window. */
+  /** Retention removed messages up to `top` before this node read them: goes on from there with an empty window. */
   skipTo(top: number): void {
     this.window = [];
     this.windowSize = 0;
@@ -97,7 +105,7 @@ export class Tail {
     this.trim();
   }
 
-  /** The segments that live subscriptions have not got yet; from now on they count as written. */
+  /** Returns the segments that are not flushed, and counts them as flushed. */
   flush(): Segment[] {
     const pending = this.slice(this.currentFlushed);
     this.currentFlushed = this.currentTop;

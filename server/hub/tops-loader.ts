@@ -1,18 +1,15 @@
 /**
- * Exact tops of single channels, asked for one by one and read together: one statement in flight, and what is asked for
- * meanwhile goes in the next. A herd that opens 10,000 channels makes a few statements, and never takes more than one
- * connection.
+ * Exact tops of single channels, loaded in batches: one statement in flight, and what is requested meanwhile goes in the
+ * next. 10,000 channels that are opened at once need ten statements, one after the other, on one connection.
+ *
+ * Loads of the same channel resolve in the order of their calls. `tail-follower.ts` relies on it: an older position must not
+ * replace a newer one.
  */
-import type { HistoryReader } from '../history/types.ts';
+import type { ChannelTop, HistoryReader } from '../history/types.ts';
 import type { Clock } from './clock.ts';
 
 /** Channels per statement. */
 const CHUNK = 1_000;
-
-export interface ChannelTop {
-  readonly epoch: string;
-  readonly top: number;
-}
 
 interface Waiting {
   readonly resolve: (top: ChannelTop) => void;
@@ -30,7 +27,7 @@ export class TopsLoader {
     this.clock = clock;
   }
 
-  /** The channel's top by a read that begins after this call. @throws AppError `unavailable` */
+  /** The channel's top, by a read that begins after this call. @throws AppError `unavailable` */
   load(channel: string): Promise<ChannelTop> {
     return new Promise((resolve, reject) => {
       const others = this.waiting.get(channel);

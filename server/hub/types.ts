@@ -1,16 +1,16 @@
-/** What the hub needs of a connection, and what it hands out. Types only. */
+/** The interface between the hub and connections. Types only. */
 import type { Position, Presence, Subscribed } from '../protocol/messages.ts';
 
 /** The writing side of a connection, as the hub sees it. */
 export interface Sink {
   /**
-   * Writes frames that are ready to send. False: the connection is behind now; write no more until `resume` is called
-   * on its subscriptions. What was given is sent in any case.
+   * Writes encoded frames. They are sent in any case. False: the connection is above its high-water mark; write no more until
+   * `resume` is called on its subscriptions.
    */
   write(frames: Buffer): boolean;
   /** Whether unsent bytes are below the high-water mark. */
   readonly isClear: boolean;
-  /** Whether nothing at all waits: the condition for ephemeral events. */
+  /** Whether there are no unsent bytes: the condition for ephemeral events. */
   readonly isIdle: boolean;
   readonly user: string;
 }
@@ -19,8 +19,8 @@ export interface SubscribeRequest {
   readonly channel: string;
   readonly recover?: Position | undefined;
   /**
-   * Called before the first message, and again if history is lost under the subscription: from then on, messages follow
-   * `offset` without a hole.
+   * Called before the first message, and again when the epoch changes or messages are lost. Messages then follow `offset`
+   * without a hole.
    */
   readonly onPosition: (position: Omit<Subscribed, 'type' | 'id'>) => void;
 }
@@ -28,7 +28,7 @@ export interface SubscribeRequest {
 /** One connection's cursor into one channel. */
 export interface SubscriptionHandle {
   readonly channel: string;
-  /** The connection's unsent bytes are below the high-water mark again. */
+  /** The connection has sent its bytes: continues the catch-up. */
   resume(): void;
   /** Stops delivery at once. */
   close(): void;

@@ -1,4 +1,4 @@
-/** A rate limit without a timer: tokens are counted when asked for. Small, because each connection has one. */
+/** A rate limit without a timer: `take` computes the tokens since the last call. Small, because each connection has one. */
 export class TokenBucket {
   private readonly perSecond: number;
   private readonly burst: number;
@@ -12,7 +12,7 @@ export class TokenBucket {
     this.at = now;
   }
 
-  /** Takes one token, and returns 0; or takes none, and returns how many milliseconds until there is one. */
+  /** Takes a token and returns 0, or takes none and returns the milliseconds until there is one. `now` in milliseconds. */
   take(now: number): number {
     this.tokens = Math.min(this.burst, this.tokens + ((now - this.at) / 1000) * this.perSecond);
     this.at = now;

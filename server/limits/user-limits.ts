@@ -1,4 +1,4 @@
-/** What one user may do on this node, over all of its connections and HTTP requests. Forgets users that are gone. */
+/** Limits of each user on this node, over all connections and HTTP requests. Other nodes count separately. Drops idle users. */
 import { AppError } from '../errors.ts';
 import { TokenBucket } from './token-bucket.ts';
 
@@ -8,7 +8,7 @@ interface UserState {
   usedAt: number;
 }
 
-/** Without a connection, a user's publish rate is remembered for this long; its bucket is full again by then. */
+/** How long a user without a connection is kept after the last use, milliseconds. A bucket is full again after 2,000. */
 const FORGET_AFTER_MS = 10_000;
 
 export class UserLimits {
@@ -22,7 +22,7 @@ export class UserLimits {
     this.publishRate = publishRate;
   }
 
-  /** Counts a connection in. False: the user has as many as it may have. */
+  /** Counts a connection. Returns false, and counts none, when the user has the maximum. */
   addConnection(user: string): boolean {
     const state = this.stateOf(user);
     if (state.connections >= this.maxConnections) return false;

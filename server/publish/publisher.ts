@@ -1,4 +1,7 @@
-/** Publishing, the same for WebSocket and HTTP: rate of the user, JSON text of the data, append, metrics, span. Permission is the caller's. */
+/**
+ * Publishing, for WebSocket and HTTP alike: rate limit of the user, JSON text of the data, append, metrics, span. Does not check
+ * permissions: the caller must have done so.
+ */
 import { AppError } from '../errors.ts';
 import type { Appended, HistoryWriter } from '../history/types.ts';
 import type { UserLimits } from '../limits/user-limits.ts';
@@ -59,7 +62,7 @@ export function createPublisher(history: HistoryWriter, userLimits: UserLimits, 
 
 const VALIDATE = { stage: 'validate' } as const;
 
-/** Whether the service is at fault, or the caller. */
+/** Whether the service caused the failure, and not the caller. */
 function isOurs(error: unknown): boolean {
   return !(error instanceof AppError) || error.httpStatus >= 500;
 }
@@ -68,7 +71,7 @@ function toJson(data: unknown): string {
   try {
     return JSON.stringify(data);
   } catch (error) {
-    // What was parsed can fail to be written for one reason only: JSON.stringify recurses, JSON.parse does not.
+    // Parsed JSON fails here for one reason only: JSON.stringify recurses and overflows the stack, JSON.parse does not.
     throw new AppError('bad_request', 'data is nested too deeply.', { cause: error });
   }
 }

@@ -144,7 +144,7 @@ export const INFRA_MUTANTS: readonly Mutant[] = [
   },
   {
     part: 'logins',
-    bug: 'any certificate of Postgres will do',
+    bug: 'any certificate of Postgres is accepted',
     file: 'server/history/pool.ts',
     find: '{ ...(ca && { ca: [...ca] }) }',
     replace: '{ rejectUnauthorized: false }',
@@ -162,9 +162,9 @@ export const INFRA_MUTANTS: readonly Mutant[] = [
   {
     part: 'logins',
     bug: 'a refused password is no outage',
-    file: 'server/history/pool.ts',
-    find: "return TEMPORARY_CLASSES.has(code.slice(0, 2)) || code === '25006' || code === INVALID_PASSWORD;",
-    replace: "return TEMPORARY_CLASSES.has(code.slice(0, 2)) || code === '25006';",
+    file: 'server/history/errors.ts',
+    find: 'return TEMPORARY_CLASSES.has(code.slice(0, 2)) || code === READ_ONLY || code === INVALID_PASSWORD;',
+    replace: 'return TEMPORARY_CLASSES.has(code.slice(0, 2)) || code === READ_ONLY;',
     tests: 'tests/unit/server/history/errors',
   },
   {

@@ -46,7 +46,7 @@ export const SERVER_MUTANTS: readonly Mutant[] = [
   },
   {
     part: 'retention',
-    bug: 'the names of all tables are read as dates, if PostgreSQL chooses to begin with them',
+    bug: 'names of tables that are no partitions are cast to dates, with some query plans',
     file: 'server/history/retention.ts',
     find: `       AND c.relname ~ ('^' || $1 || '_[0-9]{8}$')
        AND right(c.relname, 8) < to_char((now() AT TIME ZONE 'UTC')::date - $2::int, 'YYYYMMDD')`,
@@ -57,7 +57,7 @@ export const SERVER_MUTANTS: readonly Mutant[] = [
   },
   {
     part: 'retention',
-    bug: 'a detach that was interrupted waits for its turn, and keeps all before it from theirs',
+    bug: 'an interrupted detach is not completed first and blocks the detach of older days',
     file: 'server/history/retention.ts',
     find: 'ORDER BY pending DESC, c.relname',
     replace: 'ORDER BY c.relname',
@@ -179,16 +179,16 @@ export const SERVER_MUTANTS: readonly Mutant[] = [
   },
   {
     part: 'degraded mode',
-    bug: 'the history is not checked for what nobody announced',
+    bug: 'the history poll ignores commits that were not announced',
     file: 'server/hub/hub.ts',
-    find: 'for (const [name, top] of tops) this.channels.get(name)?.noteTop(epoch, top);',
+    find: 'for (const [name, top] of tops) this.channels.get(name)?.follower.noteTop({ epoch, top });',
     replace: 'void tops;',
     tests: 'tests/integration/faults/redis',
   },
   {
     part: 'Postgres loss',
-    bug: 'an outage is never noticed, every publish waits for its own timeout',
-    file: 'server/history/history.ts',
+    bug: 'the circuit breaker never opens, so every publish waits for its timeout',
+    file: 'server/history/postgres.ts',
     find: '      if (isOutage(error)) this.breaker.trip();\n      throw historyError(error);',
     replace: '      throw historyError(error);',
     tests: 'tests/integration/faults/postgres',
@@ -196,7 +196,7 @@ export const SERVER_MUTANTS: readonly Mutant[] = [
   },
   {
     part: 'Postgres loss',
-    bug: 'connections are opened when they are needed and closed when they are not',
+    bug: 'idle connections to Postgres are closed',
     file: 'server/history/pool.ts',
     find: 'idleTimeoutMillis: 0,',
     replace: 'idleTimeoutMillis: 100,',
@@ -206,8 +206,8 @@ export const SERVER_MUTANTS: readonly Mutant[] = [
   {
     part: 'Postgres loss',
     bug: 'reads and publishes share their connections',
-    file: 'server/history/history.ts',
-    find: 'this.reads = this.connect(options.poolMax - options.lanes);',
+    file: 'server/history/postgres.ts',
+    find: 'this.reads = this.connect(options.readConnections);',
     replace: 'this.reads = this.writes;',
     tests: 'tests/integration/faults/postgres',
     name: 'flood of reads',
@@ -241,18 +241,18 @@ export const SERVER_MUTANTS: readonly Mutant[] = [
   },
   {
     part: 'slow consumers',
-    bug: 'who was behind stays where it fell',
-    file: 'server/hub/channel.ts',
+    bug: 'a subscription that falls behind keeps an outdated position',
+    file: 'server/hub/subscribers.ts',
     find: "subscription.state = 'catching-up';\n    subscription.position = position;",
     replace: "subscription.state = 'catching-up';",
     tests: 'tests/deep/delivery/slow-consumers',
   },
   {
     part: 'slow consumers',
-    bug: 'who falls behind in the middle of a flush goes on after its end',
-    file: 'server/hub/channel.ts',
-    find: "this.fallBehind(subscription, last, 'slow');",
-    replace: "this.fallBehind(subscription, last + 1, 'slow');",
+    bug: 'a subscription that falls behind in a flush skips a message',
+    file: 'server/hub/fan-out.ts',
+    find: 'subscribers.fallBehind(subscription, last);',
+    replace: 'subscribers.fallBehind(subscription, last + 1);',
     tests: 'tests/unit/server/hub',
   },
   {
@@ -273,7 +273,7 @@ export const SERVER_MUTANTS: readonly Mutant[] = [
   },
   {
     part: 'herd',
-    bug: 'everybody reads for himself',
+    bug: 'reads of the same page are not shared',
     file: 'server/hub/pages.ts',
     find: 'let read = this.inFlight.get(key);',
     replace: 'let read = undefined as ReturnType<typeof this.inFlight.get>;',
@@ -289,7 +289,7 @@ export const SERVER_MUTANTS: readonly Mutant[] = [
   },
   {
     part: 'retention',
-    bug: 'an expired day is dropped in front of its readers',
+    bug: 'an expired day is detached with a lock that blocks readers',
     file: 'server/history/retention.ts',
     find: "'FINALIZE' : 'CONCURRENTLY'",
     replace: "'FINALIZE' : ''",
@@ -298,7 +298,7 @@ export const SERVER_MUTANTS: readonly Mutant[] = [
   },
   {
     part: 'retention',
-    bug: 'what is gone is skipped without a word',
+    bug: 'messages that retention removed are skipped without a notification',
     file: 'server/hub/pages.ts',
     find: 'lost: top > offset };',
     replace: 'lost: false };',
@@ -307,7 +307,7 @@ export const SERVER_MUTANTS: readonly Mutant[] = [
   },
   {
     part: 'epoch',
-    bug: 'a history that went back goes unnoticed',
+    bug: 'missing committed messages go unnoticed',
     file: 'server/hub/history-poll.ts',
     find: '(tops.get(name) ?? 0) < held.top',
     replace: '(tops.get(name) ?? 0) < 0',
@@ -316,8 +316,8 @@ export const SERVER_MUTANTS: readonly Mutant[] = [
   },
   {
     part: 'epoch',
-    bug: 'what a check has seen is forgotten while the position of the new epoch is read',
-    file: 'server/hub/tail-follower.ts',
+    bug: 'a polled top is forgotten while the position of the new epoch is read',
+    file: 'server/hub/tail-state.ts',
     find: 'if (this.noted?.epoch !== epoch || top > this.noted.top) this.noted',
     replace: 'if (!this.current) this.noted',
     tests: 'tests/unit/server/hub',

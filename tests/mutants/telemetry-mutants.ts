@@ -71,8 +71,8 @@ export const TELEMETRY_MUTANTS: readonly Mutant[] = [
   },
   {
     part: 'metrics',
-    bug: 'of all that a pause made late, the last commit alone is counted',
-    file: 'server/hub/channel.ts',
+    bug: 'after a pause the delivery lag of the last commit alone is recorded',
+    file: 'server/hub/fan-out.ts',
     find: 'for (const { oldest } of segments)',
     replace: 'for (const { oldest } of segments.slice(-1))',
     tests: 'tests/integration/delivery/delivery-lag',

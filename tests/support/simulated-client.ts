@@ -1,6 +1,6 @@
 /**
- * A client of the simulation, and the judge of what it is sent: offsets rise by one from the position it was told, the
- * content is what the history held, and "your history is lost" is said only when it is true.
+ * A client of the simulation, which checks what it receives: offsets rise by one from the reported position, messages are those of the
+ * history, and a loss is reported only when messages are really gone.
  */
 import type { Sink, SubscriptionHandle } from '../../server/hub/types.ts';
 import type { Message, Position, Subscribed } from '../../server/protocol/messages.ts';
@@ -43,7 +43,7 @@ export class SimulatedClient {
     this.node = node;
   }
 
-  /** Connects to `node` and recovers from its position, if it has one. A failed subscribe is tried again. */
+  /** Subscribes through `node` and recovers from its position, if it has one. Retries a failed subscribe. */
   connect(node: SimulatedNode): void {
     if (this.handle || this.connecting) return;
     this.connecting = true;
@@ -77,7 +77,7 @@ export class SimulatedClient {
   }
 
   block(): void {
-    // Some writes later, so that a connection falls behind anywhere in a flush or a page.
+    // After one to three more writes, so that a connection falls behind at any place in a flush or a page.
     if (this.sink?.isClear) this.sink.budget = 1 + Math.floor(this.world.random() * 3);
   }
 
@@ -138,7 +138,7 @@ export class SimulatedClient {
     return error;
   }
 
-  /** Judgements fall inside callbacks of the hub, which may catch what they throw; so they are kept here too. */
+  /** Checks run inside callbacks of the hub, which may catch their errors; so failures are collected here. */
   static failures: Error[] = [];
 }
 

@@ -1,7 +1,7 @@
 /**
  * A cluster in one process for property tests: the real hubs of several nodes over a simulated history, backplane, clock
- * and sockets, where everything that would take time is a task, and a seed decides which task runs next. So the same
- * (actions, seed) is the same run, and every order of events can come up.
+ * and sockets. Everything that takes time is a task, and a seeded generator picks the next task, so any order of events can occur.
+ * The order of tasks depends on actions and seed only: the length of a delay does not count.
  */
 import type { Backplane, BackplaneEvents, Batch } from '../../server/backplane/types.ts';
 import { AppError } from '../../server/errors.ts';
@@ -22,14 +22,14 @@ import type { SimulatedClient } from './simulated-client.ts';
 
 interface Task {
   readonly run: () => void;
-  /** A task that never ends by itself (the periodic check) does not keep the world from being at rest. */
+  /** The world counts as at rest while only periodic tasks are left, such as the history poll. */
   readonly periodic: boolean;
 }
 
 const PERIODIC_MS = 1_000;
 const tick = () => new Promise<void>((resolve) => setImmediate(resolve));
 
-/** What an incarnation of the history has ever held: what clients may be sent under its epoch. */
+/** All messages that one epoch has ever had, by channel: what clients may receive under that epoch. */
 export type EpochRecord = Map<string, StoredMessage[]>;
 
 export class World {
@@ -46,7 +46,7 @@ export class World {
   private time = 0;
   private ids = 0;
   private calm = false;
-  /** Chance that a read of the history fails, that a backplane delivery is lost, or doubled. */
+  /** Chances that a read fails, that a backplane delivery is lost or doubled, and that a commit is never announced. */
   readonly chances = { readFails: 0.05, lost: 0.15, doubled: 0.15, neverAnnounced: 0.1 };
 
   constructor(seed: number, nodes: number) {
@@ -82,7 +82,7 @@ export class World {
     later: (ms, run) => this.later(run, ms >= PERIODIC_MS * 0.75),
   };
 
-  /** Runs one task, any one, and all that follows from it at once. */
+  /** Runs one random task, and the microtasks that follow from it. */
   async step(): Promise<void> {
     const index = Math.floor(this.random() * this.tasks.length);
     const [task] = this.tasks.splice(index, 1);
@@ -104,7 +104,7 @@ export class World {
     return this.messagesOf(channel).length;
   }
 
-  /** A commit through `node`; the node hears of it later, or dies before it can tell anybody. */
+  /** A commit through `node`. The node announces it later, or never, as if it had died after the commit. */
   commit(node: SimulatedNode, channel: string, count: number): void {
     const messages = this.messagesOf(channel);
     const added = Array.from({ length: count }, (): StoredMessage => {
@@ -120,7 +120,7 @@ export class World {
     }
   }
 
-  /** Retention: everything below `offset` goes. */
+  /** Retention: removes everything below `offset`. */
   expire(channel: string, offset: number): void {
     const first = Math.min(Math.max(offset, this.firstRetainedOf(channel)), this.topOf(channel) + 1);
     this.firstRetained.set(channel, first);
@@ -141,7 +141,7 @@ export class World {
   }
 
   readonly history: HistoryReader & EpochKeeper = {
-    // Restores of the simulation change the epoch themselves; a node that sees the history go back sees what is not there.
+    // `restore` changes the epoch, so within one epoch no message is ever missing, and a report of one is an error of the hub.
     regressed: (epoch) => {
       this.falseAlarms.push(epoch);
       return Promise.resolve();
@@ -151,7 +151,7 @@ export class World {
     topsSince: (cursor) => this.answer(() => this.topsSince(cursor)),
   };
 
-  /** The snapshot is taken at one moment and arrives at a later one; either may fail. */
+  /** The snapshot is taken in one task and arrives in a later one. The read may fail before the snapshot. */
   private answer<T>(take: () => T): Promise<T> {
     return new Promise((resolve, reject) => {
       this.later(() => {
@@ -185,7 +185,7 @@ export class World {
     return { epoch: this.epoch, cursor: String(this.commits.length), tops };
   }
 
-  /** No more faults; runs until every client has everything. @throws Error that says who lacks what */
+  /** Ends all faults and runs until every client has every message. @throws Error that lists the state of each client */
   async settle(): Promise<void> {
     this.calm = true;
     for (const node of this.nodes) node.backplane.setUp(true);
@@ -210,7 +210,7 @@ export class SimulatedNode {
       presenceStore: { keep: async () => {}, remove: async () => {}, list: async () => [] },
       metrics: NO_METRICS,
       clock: world.clock,
-      // Small, so that a few messages are enough to get past the window and into the next page.
+      // Small, so that a few messages exceed the window and a page.
       windowMessages: 4,
       windowBytes: 100_000,
       pageSize: 3,
@@ -220,7 +220,7 @@ export class SimulatedNode {
       pollIntervalMs: PERIODIC_MS,
       pollIntervalDegradedMs: PERIODIC_MS,
       flushIntervalMaxMs: 0,
-      // Two or three messages, so that a flush and a page are cut into pieces.
+      // Room for two or three messages, so that flushes and pages are cut into pieces.
       writeBytesMax: 300,
       presenceTtlMs: 30_000,
       onError: () => {},

@@ -1,23 +1,23 @@
--- The history: the only truth about what was published.
+-- The history: the source of truth for all published messages.
 -- Lock order, kept by append_messages(): new channel names in name order, then channel rows in name order.
 
--- Names this incarnation of all offsets. One row. A restore from backup must change it (see change_epoch()).
+-- One row: the epoch of all offsets. It must change after a restore from backup (see change_epoch()).
 CREATE TABLE history_epoch (
   only_row boolean PRIMARY KEY DEFAULT true CHECK (only_row),
   epoch    text NOT NULL
 );
 INSERT INTO history_epoch (epoch) VALUES (left(replace(gen_random_uuid()::text, '-', ''), 12));
 
--- One row per channel; `top` is the newest offset, counted up under the row's lock, so that offsets have no holes
--- and a snapshot that sees an offset sees every smaller one. Half-filled pages keep the updates HOT.
+-- One row per channel. `top` is the newest offset, incremented under the lock of the row, so that offsets have no holes
+-- and a snapshot that sees an offset sees every smaller one. The fill factor leaves room for HOT updates.
 CREATE TABLE channels (
   id   bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
   name text COLLATE "C" NOT NULL UNIQUE,
   top  bigint NOT NULL DEFAULT 0
 ) WITH (fillfactor = 50);
 
--- The messages. Daily partitions, so that retention drops a table instead of deleting rows.
--- `data` is the JSON text exactly as it is sent; text, because jsonb would reject \u0000 and reorder keys.
+-- The messages, in daily partitions, so that retention drops a table instead of deleting rows.
+-- `data` is JSON text that is sent unchanged. Not jsonb, which rejects \u0000 and reorders keys.
 CREATE TABLE messages (
   channel_id bigint      NOT NULL,
   "offset"   bigint      NOT NULL,
@@ -28,7 +28,7 @@ CREATE TABLE messages (
   PRIMARY KEY (channel_id, "offset", created_at)
 ) PARTITION BY RANGE (created_at);
 
--- Idempotency keys. Unique through the channel's row lock, not through an index: partitions could not enforce it.
+-- Idempotency keys. The row lock of the channel keeps them unique; an index over partitions cannot.
 CREATE TABLE message_keys (
   channel_id    bigint      NOT NULL,
   sender        text        NOT NULL,
@@ -39,8 +39,8 @@ CREATE TABLE message_keys (
 ) PARTITION BY RANGE (created_at);
 CREATE INDEX message_keys_lookup ON message_keys (channel_id, sender, client_msg_id);
 
--- What each batch moved, so that a node can ask "what was committed since I last looked" at a cost that grows with
--- commits and not with channels. Readers advance by transaction id, below the oldest one still running: exact, no time windows.
+-- The channels of each batch and their new tops. A node reads the rows since its last read, at a cost that grows with commits
+-- and not with channels. Its cursor is the oldest transaction id that was still running, so no commit is missed.
 CREATE TABLE commits (
   xid      xid8        NOT NULL DEFAULT pg_current_xact_id(),
   at       timestamptz NOT NULL DEFAULT clock_timestamp(),
@@ -49,7 +49,7 @@ CREATE TABLE commits (
 );
 CREATE INDEX commits_xid ON commits (xid);
 
--- Makes the daily partitions (UTC) from today to `days_ahead`. Safe to call from any node at any time.
+-- Creates the daily partitions (UTC) from yesterday to `days_ahead`. Every node may call it at any time.
 CREATE FUNCTION ensure_partitions(days_ahead integer) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
   parent text;
@@ -57,7 +57,7 @@ DECLARE
 BEGIN
   PERFORM pg_advisory_xact_lock(hashtext('holdfast ensure_partitions'));
   FOREACH parent IN ARRAY ARRAY['messages', 'message_keys'] LOOP
-    -- From yesterday, because a node's idea of "today" may be a moment behind.
+    -- From yesterday, so that a clock that steps back over midnight still finds a partition.
     FOR day IN SELECT (now() AT TIME ZONE 'UTC')::date + n FROM generate_series(-1, days_ahead) n LOOP
       IF to_regclass(format('%I', parent || '_' || to_char(day, 'YYYYMMDD'))) IS NULL THEN
         EXECUTE format('CREATE TABLE %I PARTITION OF %I FOR VALUES FROM (%L) TO (%L)',
@@ -68,7 +68,7 @@ BEGIN
   END LOOP;
 END $$;
 
--- To be called once after a restore from backup: positions that clients hold from before must not be trusted.
+-- Call once after a restore from backup: positions from before the restore are no longer valid.
 CREATE FUNCTION change_epoch() RETURNS text LANGUAGE sql AS $$
   UPDATE history_epoch SET epoch = left(replace(gen_random_uuid()::text, '-', ''), 12) RETURNING epoch
 $$;
@@ -76,9 +76,9 @@ $$;
 -- Appends a batch in one round trip and one commit. Message i (1-based) belongs to batch_channels[channel_of[i]];
 -- keys[i] is its client_msg_id or null, and no (channel, sender, key) occurs twice in a batch.
 -- firsts[c]: the offset of the first new message of batch_channels[c]; the others follow without holes, in batch order.
--- duplicates: which messages were stored before, and as what.
--- A function, because every statement in it takes a fresh snapshot: the look-up of keys must see what the transactions
--- that held the channel locks before us have committed.
+-- duplicates: the messages that were stored before, with their offsets and ids.
+-- A function, because each of its statements takes a new snapshot: the look-up of keys must see the commits of transactions
+-- that held the channel locks before.
 CREATE FUNCTION append_messages(
   batch_channels text[], channel_of integer[], ids uuid[], senders text[], bodies text[], keys text[],
   OUT epoch text, OUT created_ms double precision, OUT firsts bigint[],

@@ -1,4 +1,4 @@
-/** Old days leave without making anybody wait; a history that was restored gets a new epoch, and clients are told. */
+/** Retention drops old days without blocking readers or writers. A restored history gets a new epoch, and clients are notified. */
 import { execFile } from 'node:child_process';
 import { rm } from 'node:fs/promises';
 import { promisify } from 'node:util';
@@ -16,10 +16,10 @@ import { offsetsUpTo, RawClient } from '../../support/raw-client.ts';
 import { describeWith } from '../../support/requirements.ts';
 import { eventually, sleep } from '../../support/wait.ts';
 
-/** With owners and modes, which PostgreSQL insists on. */
+/** Keeps owners and modes, which PostgreSQL checks at start. */
 const copy = (from: string, to: string) => promisify(execFile)('cp', ['-a', from, to]);
 
-/** Ways to join that PostgreSQL may not take: which it takes depends on its statistics. */
+/** Join methods to disable, so that each plan is tested: PostgreSQL chooses by its statistics. */
 const PLANS = [
   [],
   ['nestloop'],
@@ -39,7 +39,7 @@ async function connect(url: string): Promise<pg.Client> {
   return client;
 }
 
-/** As if the service had run `daysAgo` days ago: a partition of that day, and `count` messages in it. */
+/** Creates the partition of the day `daysAgo` days ago, with `count` messages in it. */
 async function addOldDay(
   sql: pg.Client,
   channel: string,
@@ -84,7 +84,7 @@ describeWith('redis')('retention', () => {
     return rows.map((row) => row.name).sort();
   };
 
-  test('expired days are dropped under load while somebody reads them; what is kept, and recovery, stay right', async () => {
+  test('expired days are dropped under load while a transaction reads them; the other days and recovery stay correct', async () => {
     const channel = 'room:old';
     await addOldDay(sql, channel, 40, 1, 100);
     await addOldDay(sql, channel, 31, 101, 100);
@@ -105,7 +105,7 @@ describeWith('redis')('retention', () => {
       (i) => new AuditedPublisher({ auditor, token, name: `p${i}`, url: () => faulty.node(1).url }),
     );
     await eventually(() => expect(client.isReady).toBe(true));
-    // A reader that has everything in use and does not end: nobody may queue up behind it.
+    // A reader that has locked every partition and stays open: no statement may queue behind it.
     const reader = await connect(faulty.directDatabaseUrl);
     await reader.query('BEGIN');
     await reader.query('SELECT count(*) FROM messages');
@@ -121,7 +121,7 @@ describeWith('redis')('retention', () => {
         );
         expect(rows).toHaveLength(1);
       });
-      // It waits for the reader, and nobody waits for it.
+      // The detach waits for the reader, and no publish waits for the detach.
       const acknowledged = () => publishers.reduce((sum, publisher) => sum + publisher.acknowledged, 0);
       await sleep(500);
       const before = acknowledged();
@@ -171,7 +171,7 @@ describeWith('redis')('retention', () => {
     for (const raw of [gone, partly, kept]) raw?.close();
   }, 90_000);
 
-  test('expired days are found by whatever plan PostgreSQL chooses; what is no day stays', async () => {
+  test('expired days are found with whatever plan PostgreSQL chooses; partitions with other names are kept', async () => {
     const range = `FROM ('${dayName(90)} 00:00:00+00') TO ('${dayName(80)} 00:00:00+00')`;
     await sql.query(`CREATE TABLE messages_archive PARTITION OF messages FOR VALUES ${range}`);
     for (const [i, disabled] of PLANS.entries()) {
@@ -187,7 +187,7 @@ describeWith('redis')('retention', () => {
     expect(await partitions()).toContain('messages_archive');
   });
 
-  test('a detach that was interrupted is brought to its end, also with older days to drop', async () => {
+  test('a detach that was interrupted is completed, also with older days to drop', async () => {
     await addOldDay(sql, 'room:interrupted', 50, 1, 10);
     const name = `messages_${dayName(50)}`;
     const reader = await connect(faulty.directDatabaseUrl);
@@ -205,7 +205,7 @@ describeWith('redis')('retention', () => {
     await faulty.node(0).restart();
     await eventually(async () => expect(await partitions()).not.toContain(name));
     const table = async () => (await sql.query('SELECT to_regclass($1) AS there', [name])).rows;
-    // Detached first, dropped in a statement of its own.
+    // Detached first, then dropped by a separate statement.
     await eventually(async () => expect(await table()).toEqual([{ there: null }]));
     await eventually(async () => expect(await partitions()).not.toContain(`messages_${dayName(60)}`));
   }, 60_000);
@@ -232,7 +232,7 @@ describe('a restore from an older backup', () => {
       );
   }
 
-  test('is noticed by the nodes that run, changes the epoch once, and every client is told', async () => {
+  test('is noticed by the nodes that run, changes the epoch once, and every client is notified', async () => {
     const { postgres } = faulty;
     const channel = 'room:restored';
     const quiet = 'room:quiet';
@@ -264,7 +264,7 @@ describe('a restore from an older backup', () => {
     const told = await Promise.all([live, other].map((client) => client?.next('subscribed', isTold)));
     expect(told[0]?.epoch).not.toBe(epoch);
     expect(told[1]?.epoch).toBe(told[0]?.epoch);
-    // Both nodes saw it; one of them has changed the epoch.
+    // Both nodes noticed; one of them changed the epoch.
     const told2 = await other?.next('subscribed', (push) => push.channel === quiet && isTold(push));
     expect(told2?.epoch).toBe(told[0]?.epoch);
     const regressions = await Promise.all(
@@ -278,7 +278,7 @@ describe('a restore from an older backup', () => {
       reason: 'epoch_changed',
     });
     const older = await RawClient.open(faulty.node(1).wsUrl, token);
-    // Also a position that the restored history reaches: what is there may not be what the client has seen.
+    // Also for a position within the restored history: its messages may differ from those that the client has.
     expect(await older.subscribe(channel, { epoch, offset: 10 })).toMatchObject({
       recovered: false,
       reason: 'epoch_changed',

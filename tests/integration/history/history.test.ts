@@ -71,12 +71,12 @@ describe('history', () => {
     expect(errors).toEqual([]);
   });
 
-  test('one node’s messages to a channel are stored in the order they were given', async () => {
+  test('one node’s messages to a channel are stored in the order of their appends', async () => {
     const appended = await Promise.all(offsetsUpTo(500).map((i) => history(0).append(message('room:order', i))));
     expect(appended.map((entry) => entry.offset)).toEqual(offsetsUpTo(500));
   });
 
-  test('what was acknowledged is read back exactly as it was given', async () => {
+  test('an acknowledged message is read back unchanged', async () => {
     const data = [
       '"\\u0000"',
       '{"a":"\\"\\\\\\n\u2028{,}NULL"}',
@@ -129,7 +129,7 @@ describe('history', () => {
     expect((await history(0).topsSince(before.cursor)).tops.has('room:again')).toBe(false);
   });
 
-  test('recent tops name what was committed since the cursor, also by a transaction that was open at the last look', async () => {
+  test('recent tops include every commit since the cursor, also of a transaction that was open at the last read', async () => {
     const { cursor } = await history(0).topsSince(null);
     await history(0).append(message('room:recent', 1));
     const slow = new pg.Client({ connectionString: database.url });
@@ -160,7 +160,7 @@ describe('history', () => {
     expect((await history(0).tops(['room:pages', 'room:nowhere'])).tops).toEqual(new Map([['room:pages', 10]]));
   });
 
-  test('messages lie in daily partitions made in advance, and a missing one is made when it is needed', async () => {
+  test('messages are in daily partitions that are created in advance, and a missing one is created on demand', async () => {
     const partitions = async () =>
       (
         await sql.query<{ name: string }>(
@@ -177,7 +177,7 @@ describe('history', () => {
   });
 
   test('a page read by offset is one index range in each partition, without a sort', async () => {
-    // Few rows make a scan cheap; what counts is that the index can serve the query whole.
+    // With few rows a scan is cheaper. The test shows that the index alone can answer the query.
     await sql.query('SET enable_seqscan = off');
     await sql.query('SET enable_bitmapscan = off');
     const plan = await sql.query<{ 'QUERY PLAN': string }>(

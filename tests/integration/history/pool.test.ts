@@ -1,7 +1,8 @@
-/** The pool against a real PostgreSQL: connections that are all in use are no outage, a server that is not there is one. */
+/** The pool against a real PostgreSQL: a full pool is no outage, an unreachable server is one. */
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { AppError } from '../../../server/errors.ts';
-import { Database, isOutage } from '../../../server/history/pool.ts';
+import { isOutage } from '../../../server/history/errors.ts';
+import { Database } from '../../../server/history/pool.ts';
 import { createDatabase, type TestDatabase } from '../../support/database.ts';
 
 let database: TestDatabase;
@@ -18,7 +19,7 @@ const failure = (promise: Promise<unknown>) =>
     (error: unknown) => error,
   );
 
-test('who waits too long for a connection is told that all are in use', async () => {
+test('a statement that waits too long for a connection fails with overloaded', async () => {
   const pool = open(database.url);
   const busy = [pool.query('SELECT pg_sleep(2)'), pool.query('SELECT pg_sleep(2)')];
   const error = await failure(pool.query('SELECT 1'));
@@ -30,8 +31,8 @@ test('who waits too long for a connection is told that all are in use', async ()
   await pool.close();
 });
 
-test('a server that is not there is an outage', async () => {
-  const pool = open('postgres://nobody@127.0.0.1:9/none');
+test('a server that cannot be reached is an outage', async () => {
+  const pool = open('postgres://holdfast@127.0.0.1:9/none');
   expect(isOutage(await failure(pool.query('SELECT 1')))).toBe(true);
   await pool.close();
 });

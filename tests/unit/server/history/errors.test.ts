@@ -1,6 +1,6 @@
-/** What an error of Postgres means to a publisher: try again, or never mind. */
+/** Which errors of Postgres a publisher may retry, and which of them are an outage. */
 import { expect, test } from '@jest/globals';
-import { historyError, isOutage } from '../../../../server/history/pool.ts';
+import { historyError, isOutage } from '../../../../server/history/errors.ts';
 
 const error = (code?: string) => Object.assign(new Error('from Postgres'), code !== undefined && { code });
 

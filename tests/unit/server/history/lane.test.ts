@@ -1,8 +1,9 @@
-/** The lane: natural batches in order, one in flight, bounded, and no retry twice in a statement. */
+/** Group commit: batches in order, one in flight, a bounded queue, and no message together with its retry in a statement. */
 import { describe, expect, test } from '@jest/globals';
-import { type AppendResult, placeMessages } from '../../../../server/history/append.ts';
+import { placeMessages } from '../../../../server/history/append.ts';
 import { Lane } from '../../../../server/history/lane.ts';
-import type { NewMessage } from '../../../../server/history/types.ts';
+import { answerAll, separateRetries } from '../../../../server/history/retries.ts';
+import type { Appended, NewMessage } from '../../../../server/history/types.ts';
 
 class Store {
   readonly batches: string[][] = [];
@@ -10,40 +11,31 @@ class Store {
   failing = false;
   private top = 0;
 
-  readonly store = async (messages: readonly NewMessage[]): Promise<AppendResult> => {
+  readonly commit = async (messages: readonly NewMessage[]): Promise<readonly Appended[]> => {
     this.inFlight++;
     expect(this.inFlight).toBe(1);
     this.batches.push(messages.map((message) => message.data));
     await new Promise((resolve) => setTimeout(resolve, 5));
     this.inFlight--;
     if (this.failing) throw new Error('away');
-    const appended = messages.map(() => ({
+    return messages.map(() => ({
       epoch: 'e',
       offset: ++this.top,
       id: `id${this.top}`,
       createdAt: 0,
       duplicate: false,
     }));
-    return { appended, committed: [] };
   };
 }
 
 function createLane(store: Store, limits: Partial<{ batchMax: number; queueMax: number }> = {}): Lane {
-  return new Lane({
-    batchMax: 100,
-    queueMax: 1_000,
-    store: store.store,
-    refusal: () => undefined,
-    onCommitted: () => {},
-    onBatch: () => {},
-    ...limits,
-  });
+  return new Lane({ batchMax: 100, queueMax: 1_000, commit: store.commit, ...limits });
 }
 
 const message = (data: string, clientMsgId?: string): NewMessage => ({ channel: 'c', sender: 's', data, clientMsgId });
 
 describe('Lane', () => {
-  test('what arrives in one turn is one batch, what arrives during a commit is the next', async () => {
+  test('messages of one turn are one batch, messages that arrive during a commit are the next', async () => {
     const store = new Store();
     const lane = createLane(store);
     const first = ['1', '2', '3'].map((data) => lane.append(message(data)));
@@ -66,30 +58,14 @@ describe('Lane', () => {
     expect(store.batches.slice(3).map((batch) => batch.length)).toEqual([1, 1]);
   });
 
-  test('beyond its bound it refuses at once, and goes on with what it has', async () => {
+  test('a full queue rejects at once, and what is queued is committed', async () => {
     const lane = createLane(new Store(), { queueMax: 2 });
     const accepted = [lane.append(message('1')), lane.append(message('2'))];
     await expect(lane.append(message('3'))).rejects.toMatchObject({ code: 'overloaded', temporary: true });
     expect((await Promise.all(accepted)).map((appended) => appended.offset)).toEqual([1, 2]);
   });
 
-  test('a retry in the same batch is not stored again and gets the first one’s answer', async () => {
-    const store = new Store();
-    const lane = createLane(store);
-    const answers = await Promise.all([
-      lane.append(message('a', 'k')),
-      lane.append(message('b', 'k')),
-      lane.append(message('c', 'other')),
-    ]);
-    expect(store.batches).toEqual([['a', 'c']]);
-    expect(answers.map(({ offset, duplicate }) => [offset, duplicate])).toEqual([
-      [1, false],
-      [1, true],
-      [2, false],
-    ]);
-  });
-
-  test('a failed commit fails all of its batch, retries in it too, and the lane goes on', async () => {
+  test('a failed commit rejects every message of its batch, and the lane goes on', async () => {
     const store = new Store();
     const lane = createLane(store);
     store.failing = true;
@@ -104,7 +80,23 @@ describe('Lane', () => {
   });
 });
 
-test('placeMessages counts each channel up from its first, around the duplicates', () => {
+test('a retry in the same batch is not stored again and gets the answer of its first try', () => {
+  const other = { ...message('d', 'k'), sender: 'other' };
+  const batch = [message('a', 'k'), message('b', 'k'), message('c', 'l'), other, message('e'), message('f', 'k')];
+  const { messages, indexes } = separateRetries(batch);
+  expect(messages.map(({ data }) => data)).toEqual(['a', 'c', 'd', 'e']);
+  const stored = messages.map((_, i) => ({ epoch: 'e', offset: i + 1, id: `id${i}`, createdAt: 0, duplicate: false }));
+  expect(answerAll(indexes, stored).map(({ offset, duplicate }) => [offset, duplicate])).toEqual([
+    [1, false],
+    [1, true],
+    [2, false],
+    [3, false],
+    [4, false],
+    [1, true],
+  ]);
+});
+
+test('placeMessages numbers the new messages of each channel without a hole and keeps the offsets of duplicates', () => {
   const messages = ['a', 'b', 'a', 'a', 'b'].map(
     (channel, i): NewMessage => ({ channel, sender: 's', data: String(i) }),
   );

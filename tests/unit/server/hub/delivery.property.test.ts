@@ -1,4 +1,4 @@
-/** Invariants 2 and 3 under every order of events that ten thousand random runs come upon. */
+/** Invariants 2 and 3 (README.md) in simulated clusters, under random orders of events. */
 import { expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { SimulatedClient } from '../../../support/simulated-client.ts';
@@ -76,7 +76,7 @@ async function simulate(actions: readonly Action[], seed: number): Promise<World
   }
   await world.settle();
   if (SimulatedClient.failures.length > 0) throw SimulatedClient.failures[0];
-  // Here a restore always changes the epoch, so within one the history never goes back.
+  // A simulated restore always changes the epoch, so within one epoch no message is ever missing.
   expect(world.falseAlarms).toEqual([]);
   return world;
 }
@@ -84,7 +84,7 @@ async function simulate(actions: readonly Action[], seed: number): Promise<World
 const RUNS = Number(process.env.PROPERTY_RUNS ?? 1_500);
 const TIMEOUT_MS = 600_000;
 
-/** Simulates random lists of these actions, in random orders of everything else. */
+/** Simulates random lists of these actions, each with a random order of tasks. */
 function simulateAll(...choices: { weight: number; arbitrary: fc.Arbitrary<Action> }[]): Promise<void> {
   const actions = fc.array(fc.oneof(...choices), { maxLength: 40, size: 'max' });
   const property = fc.asyncProperty(actions, fc.integer(), async (list, seed) => void (await simulate(list, seed)));
@@ -101,13 +101,13 @@ const ORDINARY = [
 ];
 
 test(
-  'every subscriber gets every message once, in order, whatever is lost, doubled, late, or cut',
+  'every subscriber gets every message once, in order, while announcements are lost, doubled or late and connections end',
   () => simulateAll(...ORDINARY),
   TIMEOUT_MS,
 );
 
 test(
-  'where retention or a restore took history away, subscribers are told so and never left with a hole',
+  'subscribers are notified of messages that retention or a restore removed, and never see a hole',
   () => simulateAll(...ORDINARY, { weight: 2, arbitrary: disaster }),
   TIMEOUT_MS,
 );

@@ -2,13 +2,14 @@
 import { expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { Segment, toPieces } from '../../../../server/hub/segment.ts';
+import { decodeFrames } from '../../../support/simulated-client.ts';
 
 function segment(first: number, sizes: readonly number[]): Segment {
   const body = Buffer.from(sizes.map((size, i) => String((first + i) % 10).repeat(size)).join('\n'));
   return Segment.fromBody(first, sizes.length, body, [0]);
 }
 
-test('pieces hold all frames in order, none more than it may, and say where they end', () => {
+test('pieces hold all frames in order, within their size limit, and know their last offset', () => {
   const sizes = fc.array(fc.array(fc.integer({ min: 1, max: 300 }), { minLength: 1, maxLength: 8 }), {
     minLength: 1,
     maxLength: 5,
@@ -41,13 +42,13 @@ test('pieces hold all frames in order, none more than it may, and say where they
   );
 });
 
-test('a single segment that fits is handed on without a copy', () => {
+test('a single segment that fits is not copied', () => {
   const only = segment(5, [10, 20]);
   expect(toPieces([only], 1_000)[0]?.bytes).toBe(only.bytes);
   expect(toPieces([], 1_000)).toEqual([]);
 });
 
-test('a cut segment knows when its own messages were committed', () => {
+test('a slice of a segment has the commit times of its own messages', () => {
   const body = Buffer.from('1\n2\n3\n4');
   const page = Segment.fromBody(11, 4, body, [100, 200, 200, 400]);
   expect([page.oldest, page.newest]).toEqual([100, 400]);
@@ -55,4 +56,12 @@ test('a cut segment knows when its own messages were committed', () => {
   expect([page.upTo(12).oldest, page.upTo(12).newest]).toEqual([100, 200]);
   const commit = Segment.fromBody(11, 4, body, [100]);
   expect([commit.from(13).oldest, commit.upTo(12).newest]).toEqual([100, 100]);
+});
+
+test('the texts of a node’s own commit and the body that other nodes receive become the same frames', () => {
+  const texts = ['{"data":"ä€😀"}', '""', `"${'x'.repeat(200)}"`, `"${'y'.repeat(70_000)}"`];
+  const own = Segment.fromTexts(7, texts, [100]);
+  const received = Segment.fromBody(7, texts.length, Buffer.from(texts.join('\n')), [100]);
+  expect(own).toEqual(received);
+  expect(decodeFrames(own.bytes)).toEqual(texts);
 });

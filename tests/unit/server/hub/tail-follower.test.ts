@@ -1,4 +1,4 @@
-/** The follower's races, one by one: news that comes while a position is being read is kept. */
+/** Races of the follower: a top that the history poll reports while a position is being read is kept. */
 import { expect, test } from '@jest/globals';
 import { createNoBackplane } from '../../../../server/backplane/none.ts';
 import type { HistoryReader, Tops } from '../../../../server/history/types.ts';
@@ -9,7 +9,7 @@ import { TopsLoader } from '../../../../server/hub/tops-loader.ts';
 import { NO_METRICS } from '../../../../server/telemetry/metrics.ts';
 import { eventually } from '../../../support/wait.ts';
 
-/** A history that answers for its positions when it is told to, and has no messages to give. */
+/** A history that answers for its positions when the test says so, and has no messages. */
 class SlowHistory {
   private readonly waiting: ((tops: Tops) => void)[] = [];
 
@@ -45,31 +45,31 @@ function setUp() {
   return { history, follower };
 }
 
-test('a top that a check names while the channel is being opened is known when it is open', async () => {
+test('a top that the poll reports while the channel is being opened is known once it is open', async () => {
   const { history, follower } = setUp();
   const opening = follower.open();
-  follower.noteTop('e1', 7);
+  follower.noteTop({ epoch: 'e1', top: 7 });
   await history.answer('e1', 5);
   await opening;
   expect([follower.tail.top, follower.tail.known]).toEqual([5, 7]);
 });
 
-test('a top that a check names while the position of a new epoch is being read is known in the new tail', async () => {
+test('a top that the poll reports while the position of a new epoch is being read is known in the new tail', async () => {
   const { history, follower } = setUp();
   const opening = follower.open();
   await history.answer('e1', 5);
   await opening;
   follower.noteEpoch('e2');
-  follower.noteTop('e2', 3);
+  follower.noteTop({ epoch: 'e2', top: 3 });
   await history.answer('e2', 1);
   await eventually(() => expect(follower.tail.epoch).toBe('e2'));
   expect([follower.tail.top, follower.tail.known]).toEqual([1, 3]);
 });
 
-test('a top of an epoch that is gone changes nothing', async () => {
+test('a top of a former epoch changes nothing', async () => {
   const { history, follower } = setUp();
   const opening = follower.open();
-  follower.noteTop('e0', 100);
+  follower.noteTop({ epoch: 'e0', top: 100 });
   await history.answer('e1', 5);
   await opening;
   expect([follower.tail.epoch, follower.tail.known]).toEqual(['e1', 5]);

@@ -1,4 +1,4 @@
-/** A tail against the simplest model: whatever comes, in whatever order, it shows a prefix without holes and asks for the rest. */
+/** A tail against a simple model: for segments in any order, it has a prefix without holes and reports what is missing. */
 import { expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { Segment } from '../../../../server/hub/segment.ts';
@@ -15,7 +15,7 @@ const segment = (first: number, count: number) =>
 const offsets = (segments: readonly Segment[]) => segments.flatMap((part) => decodeFrames(part.bytes).map(Number));
 const range = (from: number, to: number) => Array.from({ length: Math.max(0, to - from + 1) }, (_, i) => from + i);
 
-/** What a tail must show after everything in `offered` has come. */
+/** Checks the state of a tail after all offsets in `offered` have arrived. */
 function expectPrefix(tail: Tail, offered: ReadonlySet<number>): void {
   let top = 0;
   while (offered.has(top + 1)) top++;
@@ -23,7 +23,7 @@ function expectPrefix(tail: Tail, offered: ReadonlySet<number>): void {
   expect(tail.need).toEqual(Math.max(0, ...offered) > top ? { kind: 'missing', after: top } : { kind: 'nothing' });
 }
 
-test('pieces of any size in any order, repeated and overlapping: flushed once each, in order, the rest asked for', () => {
+test('segments of any size and order, repeated and overlapping, are flushed once and in order, and gaps are reported', () => {
   const piece = fc.record({
     first: fc.integer({ min: 1, max: 60 }),
     count: fc.integer({ min: 1, max: 9 }),
@@ -50,7 +50,7 @@ test('pieces of any size in any order, repeated and overlapping: flushed once ea
   );
 });
 
-test('the window gives what follows an offset, whole or not at all', () => {
+test('the window returns all messages after an offset, or none', () => {
   fc.assert(
     fc.property(
       fc.array(fc.integer({ min: 1, max: 5 }), { maxLength: 20 }),
@@ -72,7 +72,7 @@ test('the window gives what follows an offset, whole or not at all', () => {
   );
 });
 
-test('what lies before the window has to be read', () => {
+test('messages before the window have to be read from the history', () => {
   const tail = new Tail('e', 10, { windowMessages: 5, windowBytes: 10_000, aheadMax: 10 });
   expect(tail.windowAfter(9)).toBeUndefined();
   for (let first = 11; first <= 30; first++) {
@@ -83,7 +83,7 @@ test('what lies before the window has to be read', () => {
   expect(tail.windowAfter(24)).toBeUndefined();
 });
 
-test('a body with another number of messages than announced is refused', () => {
+test('a body with fewer messages than its header says is rejected', () => {
   expect(() => Segment.fromBody(1, 3, Buffer.from('1\n2'), [0])).toThrow(RangeError);
 });
 

@@ -1,10 +1,10 @@
-/** Rates and counts of users and connections. */
+/** Rate limits, and the limits of each user. */
 import { expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { TokenBucket } from '../../../../server/limits/token-bucket.ts';
 import { UserLimits } from '../../../../server/limits/user-limits.ts';
 
-test('a bucket gives its burst at once and its rate after that, and says exactly how long to wait', () => {
+test('a bucket grants its burst at once and then its rate, and returns the exact wait', () => {
   const bucket = new TokenBucket(10, 3, 0);
   expect([0, 0, 0, 0].map((now) => bucket.take(now))).toEqual([0, 0, 0, 100]);
   expect(bucket.take(50)).toBe(50);
@@ -13,7 +13,7 @@ test('a bucket gives its burst at once and its rate after that, and says exactly
   expect([10_000, 10_000, 10_000, 10_000].map((now) => bucket.take(now) === 0)).toEqual([true, true, true, false]);
 });
 
-test('over any time no more is given than burst and rate allow', () => {
+test('over any period a bucket grants at most what burst and rate allow', () => {
   fc.assert(
     fc.property(fc.array(fc.integer({ min: 0, max: 500 }), { minLength: 1, maxLength: 200 }), (pauses) => {
       const bucket = new TokenBucket(20, 5, 0);
