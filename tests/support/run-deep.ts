@@ -40,7 +40,11 @@ if (patterns.length === 0) {
 const results = steps.map(({ name, args, env }) => {
   const begin = performance.now();
   console.log(`\n==> ${name}, Node ${node === process.execPath ? process.versions.node : '24'}`);
-  const { status } = spawnSync(node, args, { cwd: ROOT, stdio: 'inherit', env: { ...process.env, ...env } });
+  const { status } = spawnSync(node, args, {
+    cwd: ROOT,
+    stdio: 'inherit',
+    env: { ...process.env, HOLDFAST_MACHINE_NODE: process.execPath, ...env },
+  });
   return { name, status, seconds: Math.round((performance.now() - begin) / 1000) };
 });
 

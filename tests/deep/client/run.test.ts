@@ -1,5 +1,5 @@
 /** The installed client package at work against a real cluster: on Node, on Node 24, in Chromium, and as documented. */
-import { spawn } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -12,13 +12,17 @@ import { ClientProject } from '../../support/client/project.ts';
 import { DOCUMENTS, readmeSample, SAMPLE_URL } from '../../support/client/readme.ts';
 import { SAMPLE } from '../../support/client/sample.ts';
 import { startTestCluster } from '../../support/cluster.ts';
+import { node24 } from '../../support/node-24.ts';
 import { describeWith } from '../../support/requirements.ts';
 import { eventually } from '../../support/wait.ts';
 
 const EXCHANGED = { user: 'ada', live: [1, 2, 3], recovered: [2, 3], refusal: 'already_subscribed' };
-/** The flag that takes the global WebSocket away where Node has one, as on Node 20. */
-const WITHOUT_WEBSOCKET = Number(process.versions.node.split('.')[0]) >= 22 ? ['--no-experimental-websocket'] : [];
-const NODE_24 = process.env.HOLDFAST_NODE_24;
+/** The Node that started the test run: the deep tests themselves run on Node 24. */
+const MACHINE_NODE = process.env.HOLDFAST_MACHINE_NODE ?? process.execPath;
+/** The flag that removes the global WebSocket where Node has one; Node 20 has none. */
+const WITHOUT_WEBSOCKET = execFileSync(MACHINE_NODE, ['-p', 'typeof WebSocket'], { encoding: 'utf8' }).startsWith('f')
+  ? ['--no-experimental-websocket']
+  : [];
 
 interface Sample {
   exchange(url: string, token: string, channel: string): Promise<typeof EXCHANGED>;
@@ -58,24 +62,20 @@ const exchangeOn = (node: string, flags: readonly string[], channel: string) =>
 
 describe('on Node', () => {
   test('without a global WebSocket and without ws, connect rejects with the command that fixes it', async () => {
-    const { code, output } = await project.run(process.execPath, [
-      ...WITHOUT_WEBSOCKET,
-      'failure.js',
-      cluster.url,
-      token,
-    ]);
+    const { code, output } = await project.run(MACHINE_NODE, [...WITHOUT_WEBSOCKET, 'failure.js', cluster.url, token]);
     expect([code, output]).toEqual([0, expect.stringMatching(/^"websocket_missing: .*npm install ws"\n$/)]);
-  });
-
-  const onNode24 = NODE_24 === undefined ? test.skip : test;
-  onNode24(`Node 24 needs no ws${NODE_24 ? '' : ' (skipped: HOLDFAST_NODE_24 names no node program)'}`, async () => {
-    const { code, output } = await exchangeOn(NODE_24 ?? '', [], 'on:node-24');
-    expect([code, JSON.parse(output)]).toEqual([0, EXCHANGED]);
   });
 
   test('with ws, messages are published, received and recovered, and the process ends', async () => {
     project.link('ws');
-    const { code, output } = await exchangeOn(process.execPath, WITHOUT_WEBSOCKET, 'on:node');
+    const { code, output } = await exchangeOn(MACHINE_NODE, WITHOUT_WEBSOCKET, 'on:node');
+    expect([code, JSON.parse(output)]).toEqual([0, EXCHANGED]);
+  });
+});
+
+describeWith('node24')('on Node 24', () => {
+  test('ws is not needed', async () => {
+    const { code, output } = await exchangeOn(node24(), [], 'on:node-24');
     expect([code, JSON.parse(output)]).toEqual([0, EXCHANGED]);
   });
 });
