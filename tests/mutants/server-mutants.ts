@@ -265,8 +265,8 @@ export const SERVER_MUTANTS: readonly Mutant[] = [
   },
   {
     part: 'drain',
-    bug: 'a deregistered node goes on as if nothing had happened',
-    file: 'server/node.ts',
+    bug: 'a deregistered node does not drain',
+    file: 'server/node/aws.ts',
     find: "gateway.drain(config.DEREGISTRATION_DRAIN_MS).catch((error: unknown) => onError('The drain failed.', error));",
     replace: '',
     tests: 'tests/integration/drain/deregistered-node',
