@@ -135,7 +135,7 @@ export const TELEMETRY_MUTANTS: readonly Mutant[] = [
   },
   {
     part: 'probe',
-    bug: 'the probe overlooks what the auditor found',
+    bug: 'the probe ignores findings of the auditor',
     file: 'server/probe/round.ts',
     find: 'return lost + duplicated + reordered + altered === 0;',
     replace: 'return lost + duplicated + reordered + altered < 1_000;',
@@ -143,9 +143,9 @@ export const TELEMETRY_MUTANTS: readonly Mutant[] = [
   },
   {
     part: 'probe',
-    bug: 'a recovery that was refused counts as one',
+    bug: 'the probe does not wait for the recovered messages',
     file: 'server/probe/round.ts',
-    find: 'await this.arrived(2 * messages);',
+    find: 'await this.waitForNewest(2 * messages);',
     replace: '',
     tests: 'tests/integration/observability/probe',
   },
