@@ -89,7 +89,7 @@ export function recordBackplanePublish(traceparent: string | undefined): (error?
   };
 }
 
-export interface Fanout {
+export interface FanOut {
   /** Traceparents of the traced publishes in it. */
   readonly traceparents: readonly string[];
   readonly channel: string;
@@ -100,7 +100,7 @@ export interface Fanout {
 }
 
 /** Records the span of a fan-out that has just ended. */
-export function recordFanout({ traceparents, channel, messages, recipients, seconds }: Fanout): void {
+export function recordFanout({ traceparents, channel, messages, recipients, seconds }: FanOut): void {
   const [first] = traceparents;
   if (first === undefined || sampleRatio === undefined) return;
   const attributes = {
