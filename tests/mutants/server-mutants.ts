@@ -171,7 +171,7 @@ export const SERVER_MUTANTS: readonly Mutant[] = [
   },
   {
     part: 'log',
-    bug: 'what was said last is lost',
+    bug: 'the last log lines are lost at exit',
     file: 'server/logger.ts',
     find: 'output.flushSync();',
     replace: '',
