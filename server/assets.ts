@@ -1,10 +1,10 @@
 /**
- * Where the files that are not code lie. This module sits at the root of `server/` in the sources and its bundle at the
- * root of `dist/server/`, and the build copies assets to the same relative places, so one rule serves both.
+ * Paths of the files that are not code. This module is at the root of `server/` and its bundle at the root of
+ * `dist/server/`. The build copies assets to the same relative paths, so one rule serves both.
  */
 import { join } from 'node:path';
 
-/** Path of an asset, given relative to `server/`. */
+/** Absolute path of an asset. @param relative path from `server/` */
 export function assetPath(relative: string): string {
   return join(import.meta.dirname, relative);
 }

@@ -1,8 +1,8 @@
 /**
- * How settings are read: the validators that tables of settings are made of, and the reader that reports every problem at
- * once. Messages never repeat a secret. Knows no setting.
+ * Reads tables of settings from environment variables: validators for the values, and a reader that reports every problem
+ * at once. It owns the log level, which every process has, and no other setting. Its messages never repeat a secret.
  */
-import { type CleanedEnv, cleanEnv, makeExactValidator, makeValidator, type ValidatorSpec } from 'envalid';
+import { type CleanedEnv, cleanEnv, makeExactValidator, makeValidator, str, type ValidatorSpec } from 'envalid';
 
 export const integer = (min: number, max: number) =>
   makeValidator((input) => {
@@ -22,7 +22,7 @@ export const serverUrl = (...protocols: string[]) =>
   makeValidator((input) => {
     if (input === '') return '';
     const url = URL.canParse(input) ? new URL(input) : null;
-    // The value may hold a password, so the message must not repeat it.
+    // The value may contain a password, so the message must not repeat it.
     if (!url || !protocols.includes(url.protocol))
       throw new TypeError(`must be a URL that begins with ${protocols.join(' or ')}//`);
     return input;
@@ -30,7 +30,7 @@ export const serverUrl = (...protocols: string[]) =>
 
 export const secret = makeValidator((input) => {
   if (input !== '' && Buffer.byteLength(input) < 32)
-    throw new TypeError('must be at least 32 bytes, as RFC 7518 asks of HS256 keys');
+    throw new TypeError('must be at least 32 bytes, as RFC 7518 requires of HS256 keys');
   return input;
 });
 
@@ -45,10 +45,19 @@ export const port = integer(0, 65_535);
 export const count = integer(1, 10_000_000);
 export const milliseconds = integer(1, 86_400_000);
 
-/** A table of settings: name -> type, default, and `desc`, its documentation. */
+export const logLevel = str({
+  default: 'info',
+  choices: ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'],
+  desc: 'Lowest level that is logged.',
+});
+
+/** A table of settings: name -> type, default, and `desc`, the documentation that `npm run docs` prints. */
 export type SettingsTable = Readonly<Record<string, ValidatorSpec<unknown>>>;
 
-/** All that is wrong with the environment: one line per variable. The process exits with code 2 on it. */
+/** The values of a table after reading. */
+export type Values<T extends SettingsTable> = { readonly [K in keyof T & keyof CleanedEnv<T>]: CleanedEnv<T>[K] };
+
+/** Every problem of the environment, one line per variable. The process exits with code 2. */
 export class ConfigError extends Error {
   readonly problems: readonly string[];
   constructor(problems: readonly string[]) {
@@ -60,16 +69,16 @@ export class ConfigError extends Error {
 
 /**
  * Reads and checks the settings of a table.
- * @param crossChecks what is wrong between settings, asked when each by itself is right
- * @throws ConfigError with every problem, each naming its variable
+ * @param crossChecks returns what is wrong between settings; called only when each setting is valid on its own
+ * @throws ConfigError with every problem, each beginning with the name of its variable
  */
 export function readSettings<T extends SettingsTable>(
   table: T,
   env: Readonly<Record<string, string | undefined>>,
-  crossChecks: (config: CleanedEnv<T>) => string[],
-): CleanedEnv<T> {
+  crossChecks: (config: Values<T>) => string[],
+): Values<T> {
   const problems: string[] = [];
-  const config = cleanEnv(env, table, {
+  const config: Values<T> = cleanEnv(env, table, {
     reporter: ({ errors }) => {
       for (const [name, error] of Object.entries(errors))
         problems.push(describeProblem(table, name, error as Error, env[name]));

@@ -1,12 +1,12 @@
-/** Logs: JSON lines on standard output, by pino. Never a token, a ticket or a message's data. */
+/** Logs: JSON lines on standard output, written by pino. A line never contains a token, a ticket or the data of a message. */
 import { type Logger, pino } from 'pino';
 import sonicBoom from 'sonic-boom';
 
 export type { Logger };
 
-/** Lines that wait while nobody reads, bytes; further ones are dropped, so that a log can neither fill the memory nor stop a node. */
+/** Bytes of lines that wait for a slow reader. Further lines are dropped, so that logging cannot fill the memory or block the node. */
 const BACKLOG_MAX = 1_048_576;
-/** Times that a write is tried again when the process ends, 100 ms apart. */
+/** Retries of a failed write when the process exits, 100 ms apart. */
 const LAST_WRITES = 10;
 
 export function createLogger(level: string, nodeId: string): Logger {
@@ -21,19 +21,19 @@ export function createLogger(level: string, nodeId: string): Logger {
   let dropped = 0;
   output.on('drop', () => {
     dropped++;
-    // After a write that failed nobody else begins another one.
+    // SonicBoom does not retry by itself after a failed write.
     output.flush();
   });
   output.on('drain', () => {
     if (dropped === 0) return;
     const lines = dropped;
     dropped = 0;
-    log.warn({ lines }, 'Nobody read the log for a while; lines were dropped.');
+    log.warn({ lines }, 'The reader of the log was too slow; lines were dropped.');
   });
   return log;
 }
 
-/** Pino's own destination would write at the end until somebody reads: forever, when the reader is gone. */
+/** The destination that pino creates by default would retry at exit until the log is read: without end when the reader is gone. */
 function standardOutput(): sonicBoom.SonicBoom {
   let retries = Number.POSITIVE_INFINITY;
   const output = new sonicBoom.SonicBoom({
@@ -42,37 +42,42 @@ function standardOutput(): sonicBoom.SonicBoom {
     retryEAGAIN: () => retries-- > 0,
   });
   output.on('error', () => {
-    // The reader is gone, and there is no other place to say so.
+    // The reader is gone, and there is no other output to report it to.
   });
   process.on('exit', () => {
     retries = LAST_WRITES;
     try {
       output.flushSync();
     } catch {
-      // See above.
+      // The reader is gone; the remaining lines are lost.
     }
   });
   return output;
 }
 
-/** How often the same message is logged while it keeps happening, milliseconds. */
+/** Shortest time between two log lines of the same error, milliseconds. */
 const REPEAT_MS = 5_000;
+/** Different errors that are counted at the same time. Beyond it all counts start over. */
+const ERRORS_MAX = 1_000;
+
+/** Logs an error; `traceId` is the trace that it belongs to. */
+export type ErrorLog = (message: string, error: unknown, traceId?: string) => void;
 
 /**
- * Logs errors that can come thousands of times a second (a dependency is away) once in a while, with their count.
- * Kinds are the message texts without their variable parts, so the table stays small.
+ * Returns a function that logs errors which can occur thousands of times per second, such as those of an unavailable
+ * dependency: the same error at most every 5 s, with the number of its occurrences since the last line.
  */
-export function createErrorLog(log: Logger): (message: string, error: unknown, traceId?: string) => void {
-  const kinds = new Map<string, { at: number; count: number }>();
+export function createErrorLog(log: Logger): ErrorLog {
+  const occurrences = new Map<string, { at: number; count: number }>();
   return (message, error, traceId) => {
-    const kind = error instanceof Error ? `${error.name} ${error.message}` : message;
+    const key = error instanceof Error ? `${error.name} ${error.message}` : message;
     const now = performance.now();
-    if (kinds.size > 1_000) kinds.clear();
-    const seen = kinds.get(kind) ?? { at: Number.NEGATIVE_INFINITY, count: 0 };
+    if (occurrences.size > ERRORS_MAX) occurrences.clear();
+    const seen = occurrences.get(key) ?? { at: Number.NEGATIVE_INFINITY, count: 0 };
     seen.count++;
-    kinds.set(kind, seen);
+    occurrences.set(key, seen);
     if (now - seen.at < REPEAT_MS) return;
     log.error({ err: error, times: seen.count, ...(traceId && { trace_id: traceId }) }, message);
-    kinds.set(kind, { at: now, count: 0 });
+    occurrences.set(key, { at: now, count: 0 });
   };
 }

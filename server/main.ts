@@ -1,4 +1,4 @@
-/** Entry point: settings, start, drain on SIGTERM. Exit codes: 0 stopped, 1 failed, 2 wrong configuration. */
+/** Entry point of a node: reads the settings, starts, drains on SIGTERM. Exit codes: 0 stopped, 1 failed, 2 wrong settings. */
 import cluster from 'node:cluster';
 import { randomBytes } from 'node:crypto';
 import { hostname } from 'node:os';
@@ -8,7 +8,7 @@ import { startNode } from './node.ts';
 import { VERSION } from './version.ts';
 import { superviseWorkers } from './workers.ts';
 
-/** On top of the drain: closing HTTP, the backplane and the history. Milliseconds. */
+/** Longest time for closing HTTP, the backplane and the history after the drain, milliseconds. */
 const STOP_GRACE_MS = 10_000;
 
 function readConfig(): Config {
@@ -71,7 +71,7 @@ async function main(): Promise<void> {
 function startProblem(error: NodeJS.ErrnoException & { port?: number }, config: Config): string {
   if (error.code !== 'EADDRINUSE' && error.code !== 'EACCES') return `The node could not start: ${error.message}`;
   const setting = error.port === config.METRICS_PORT ? 'METRICS_PORT' : 'PORT';
-  const problem = error.code === 'EADDRINUSE' ? 'is taken by another process' : 'may not be opened by this user';
+  const problem = error.code === 'EADDRINUSE' ? 'is in use by another process' : 'may not be opened by this user';
   return `Port ${error.port} ${problem}; choose another with ${setting}.`;
 }
 

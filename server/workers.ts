@@ -1,20 +1,23 @@
-/** Several nodes behind one port on one machine (WORKERS): a primary that only starts them, restarts them and passes signals on. */
+/**
+ * Several nodes behind one port on one machine (WORKERS). The primary process starts and restarts the workers and forwards
+ * signals; it serves no client.
+ */
 import cluster from 'node:cluster';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Config } from './config.ts';
 import type { Logger } from './logger.ts';
 
-/** A worker that dies again at once is not restarted faster than this, milliseconds. */
+/** Pause before a worker that ended is replaced, milliseconds. */
 const RESTART_DELAY_MS = 1_000;
-/** Exit code of a worker whose settings are wrong: a restart would end the same way. */
+/** Exit code of a worker with wrong settings. It is not replaced, because the next one would fail the same way. */
 const CONFIG_EXIT = 2;
 
-/** Runs WORKERS workers until a signal; resolves with the exit code for the process when all have ended. */
+/** Runs WORKERS workers until a signal. Resolves with the exit code of the process when all workers have ended. */
 export function superviseWorkers({ WORKERS, METRICS_PORT, NODE_ID }: Config, log: Logger): Promise<number> {
   let stopping = false;
   let exitCode = 0;
   const start = (index: number): void => {
-    // Metrics are per node, so each needs a port of its own; 0 stays "any free one".
+    // Each node has its own metrics, so each worker needs its own port. 0 means any free port.
     const metricsPort = METRICS_PORT === 0 ? 0 : METRICS_PORT + index;
     const worker = cluster.fork({ METRICS_PORT: String(metricsPort), NODE_ID: NODE_ID && `${NODE_ID}-${index}` });
     worker.on('exit', (code, signal) => void ended(index, code, signal));

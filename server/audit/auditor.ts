@@ -1,24 +1,25 @@
 /**
- * The delivery auditor: follows channels in the history, hears what receivers got and what publishers were promised, and
- * counts what was lost, duplicated, reordered or altered. A black box: it sees the protocol and the HTTP interface only.
+ * The delivery auditor: reads channels from the history, compares them with what receivers got and what publishers were
+ * promised, and counts what was lost, duplicated, reordered or altered. It uses only the types of the protocol and the
+ * history over HTTP, never the inside of a node, so that it can audit any deployment.
  */
 import { createHistogram, type RecordableHistogram } from 'node:perf_hooks';
 import type { Json, Message, Position, Subscribed } from '../protocol/messages.ts';
 import { type AuditedPage, ChannelAudit } from './channel-audit.ts';
-import { type Counts, noCounts, ReceiverLedger } from './receiver-ledger.ts';
+import { type DeliveryCounts, emptyCounts, ReceiverLedger } from './receiver-ledger.ts';
 
-/** Reads the messages after an offset, oldest first. Rejects when the history cannot be read now. */
+/** Reads the messages after an offset, oldest first. Rejects when the history cannot be read. */
 export type HistorySource = (channel: string, after: number) => Promise<AuditedPage>;
 
 export interface AuditorOptions {
   readonly history: HistorySource;
-  /** How long after the history has a message a receiver that is there may still be without it, milliseconds. Default 60000. */
+  /** Grace period: a connected receiver has lost a message that it did not get this long after the history had it. Milliseconds, default 60000. */
   readonly graceMs?: number;
-  /** `performance.now()` or the like, milliseconds. */
+  /** Monotonic clock, milliseconds. Default `performance.now()`. */
   readonly now?: () => number;
 }
 
-/** One finding, for people: what, where, and for whom. */
+/** One violation: its kind, the offsets, and the receiver that is affected. */
 export interface Finding {
   readonly kind: 'lost' | 'altered' | 'unstored' | 'false recovery';
   readonly channel: string;
@@ -27,29 +28,32 @@ export interface Finding {
   readonly last: number;
 }
 
-export interface AuditReport extends Readonly<Counts> {
+export interface AuditReport extends Readonly<DeliveryCounts> {
   readonly receivers: number;
   readonly channels: number;
-  /** Publishes that were acknowledged, and those of them that the history does not hold as they were sent. */
+  /** Received messages whose content differs from the history. They count in `inOrder` and the like as well. */
+  readonly altered: number;
+  /** Acknowledged publishes. */
   readonly acknowledged: number;
+  /** Acknowledged publishes that the history does not store as they were sent. */
   readonly unstored: number;
-  /** Claims that could not be compared with the history any more. */
+  /** Received messages and acknowledgements that could not be compared with the history. */
   readonly unchecked: number;
-  /** A server said `recovered` and began in another epoch. */
+  /** Replies that said `recovered: true` in another epoch than the receiver had. */
   readonly falseRecoveries: number;
-  /** From the commit to the receiver, milliseconds; of first arrivals. Clocks of database and receiver must agree. */
+  /** Time from the commit to the first arrival at a receiver, milliseconds. The clocks of Postgres and receiver must agree. */
   readonly latencyMs: { readonly count: number; readonly p50: number; readonly p99: number; readonly max: number };
-  /** The first hundred. */
+  /** At most 100; the counts above have no bound. */
   readonly findings: readonly Finding[];
 }
 
-/** What a receiver reports. One for each client; its name is for the findings. */
+/** Takes the reports of one receiver, that is, one client. */
 export interface AuditedReceiver {
   subscribed(reply: Subscribed): void;
   message(message: Message): void;
-  /** The connection is gone; what is committed from now on is owed when it is back. */
+  /** The connection was lost. The receiver should get what is committed meanwhile after it is subscribed again. */
   disconnected(): void;
-  /** Where to recover from; undefined before the first `subscribed`. */
+  /** The position to recover from. Undefined before the first `subscribed`. */
   position(channel: string): Position | undefined;
 }
 
@@ -74,6 +78,7 @@ export class Auditor {
     this.now = options.now ?? (() => performance.now());
   }
 
+  /** @param name appears in findings; each receiver needs its own */
   receiver(name: string): AuditedReceiver {
     this.receivers.add(name);
     return {
@@ -84,30 +89,30 @@ export class Auditor {
     };
   }
 
-  /** A publish was acknowledged. `data` as it was sent. */
+  /** A publish of `data` was acknowledged with this position. */
   acknowledged(channel: string, position: Position, data: Json): void {
     this.acks++;
     this.channel(channel).acknowledged(position, data);
   }
 
   /**
-   * Reads what is new in every channel that anybody named, and gives up what has been owed for too long.
-   * @throws what the history source throws; the next call goes on from there
+   * Reads the new messages of every reported channel, and counts as lost what did not arrive within the grace period.
+   * @throws the error of the history source; the next call continues from there
    */
   async follow(): Promise<void> {
     for (const [name, channel] of this.channels) {
-      // The time before the read: what it shows existed then at the latest.
+      // Taken before the read. A message committed during the read gets a grace period that is shorter by the read.
       const at = this.now();
       while (channel.addPage(await this.options.history(name, channel.after)));
       const { position } = channel;
       for (const [receiver, ledger] of this.ledgers.get(name) ?? []) {
-        if (position) ledger.owe(position, at);
-        this.giveUp(name, receiver, ledger, at - (this.options.graceMs ?? GRACE_MS));
+        if (position) ledger.noteTop(position, at);
+        this.expire(name, receiver, ledger, at - (this.options.graceMs ?? GRACE_MS));
       }
     }
   }
 
-  /** Whether every receiver has everything that the history held at the last `follow`. */
+  /** Whether every receiver got everything that the history stored at the last `follow`. */
   get isComplete(): boolean {
     return [...this.channels].every(([name, channel]) => {
       const { position } = channel;
@@ -115,21 +120,21 @@ export class Auditor {
     });
   }
 
-  /** The end: nobody publishes any more. What is owed counts as lost, claims beyond the history as false. */
+  /** Ends the audit, after the last publish: whatever has not arrived counts as lost, and claims beyond the history as false. */
   async close(): Promise<AuditReport> {
     await this.follow();
     for (const [name, ledgers] of this.ledgers)
-      for (const [receiver, ledger] of ledgers) this.giveUp(name, receiver, ledger, Number.POSITIVE_INFINITY);
+      for (const [receiver, ledger] of ledgers) this.expire(name, receiver, ledger, Number.POSITIVE_INFINITY);
     for (const channel of this.channels.values()) channel.close();
     return this.report();
   }
 
-  /** The figures so far. */
+  /** The counts so far. */
   report(): AuditReport {
-    const counts = noCounts();
+    const counts = emptyCounts();
     for (const ledgers of this.ledgers.values()) {
       for (const ledger of ledgers.values())
-        for (const key of Object.keys(counts) as (keyof Counts)[]) counts[key] += ledger.counts[key];
+        for (const key of Object.keys(counts) as (keyof DeliveryCounts)[]) counts[key] += ledger.counts[key];
     }
     const { latency } = this;
     return {
@@ -143,7 +148,7 @@ export class Auditor {
       falseRecoveries: this.falseRecoveries,
       latencyMs: {
         count: latency.count,
-        // Recorded one higher, because a histogram begins at 1.
+        // Values are recorded plus 1, because a histogram cannot hold 0.
         p50: latency.count === 0 ? 0 : latency.percentile(50) - 1,
         p99: latency.count === 0 ? 0 : latency.percentile(99) - 1,
         max: latency.count === 0 ? 0 : latency.max - 1,
@@ -153,31 +158,31 @@ export class Auditor {
   }
 
   private subscribed(receiver: string, { channel, epoch, offset, recovered, reason }: Subscribed): void {
-    this.channel(channel).begin({ epoch, offset });
+    this.channel(channel).claimsAfter({ epoch, offset });
     const ledger = this.ledger(channel, receiver);
     const before = ledger.position;
     if (recovered && before && before.epoch !== epoch) {
       this.falseRecoveries++;
       this.note({ kind: 'false recovery', channel, receiver, first: offset, last: offset });
     }
-    ledger.begin({ epoch, offset }, recovered, reason !== undefined);
+    ledger.subscribed({ epoch, offset }, recovered, reason !== undefined);
   }
 
   private received(receiver: string, message: Message): void {
     const { channel, offset, id, data } = message;
     const ledger = this.ledger(channel, receiver);
     const { duplicated } = ledger.counts;
-    ledger.receive(offset);
+    ledger.received(offset);
     this.channel(channel).received({ offset, id, data });
     if (ledger.counts.duplicated > duplicated) return;
     this.latency.record(Math.max(0, Math.round(Date.now() - Date.parse(message.created_at))) + 1);
   }
 
   private disconnected(receiver: string): void {
-    for (const ledgers of this.ledgers.values()) ledgers.get(receiver)?.pause();
+    for (const ledgers of this.ledgers.values()) ledgers.get(receiver)?.disconnected();
   }
 
-  private giveUp(channel: string, receiver: string, ledger: ReceiverLedger, before: number): void {
+  private expire(channel: string, receiver: string, ledger: ReceiverLedger, before: number): void {
     for (const range of ledger.expire(before)) this.note({ kind: 'lost', channel, receiver, ...range });
   }
 

@@ -1,14 +1,14 @@
-/** The history over HTTP, for an auditor that runs outside of the nodes. */
+/** Reads the history over HTTP, as an application does, for an auditor outside the nodes. */
 import type { Json } from '../protocol/messages.ts';
 import type { HistorySource } from './auditor.ts';
 import { PAGE_SIZE } from './channel-audit.ts';
 
 export interface HttpHistoryOptions {
-  /** Of the service: `https://host`. */
+  /** Address of the service: `https://host`. */
   readonly url: string;
   /** A token that may subscribe to the channels. */
   readonly token: string;
-  /** Longest a request may take, milliseconds. Default 10000. */
+  /** Longest time of one request, milliseconds. Default 10000. */
   readonly timeoutMs?: number;
 }
 
@@ -22,7 +22,7 @@ interface HistoryAnswer {
 
 const TIMEOUT_MS = 10_000;
 
-/** @throws Error with the status and code of an answer that is no page */
+/** The returned function throws an Error with the status and code of an answer that is not a page. */
 export function httpHistory({ url, token, timeoutMs = TIMEOUT_MS }: HttpHistoryOptions): HistorySource {
   return async (channel, after) => {
     const query = new URLSearchParams({ channel, after: String(after), limit: String(PAGE_SIZE) });

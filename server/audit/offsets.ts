@@ -1,53 +1,49 @@
-/** A set of offsets kept as ranges: what is missing is mostly runs, however long. */
+/** A set of offsets, stored as ranges: missing offsets are mostly consecutive, however many there are. */
 
-/** Both ends included. */
+/** Both ends are included. */
 export interface OffsetRange {
   readonly first: number;
   readonly last: number;
 }
 
 export class OffsetSet {
-  /** Ascending, apart from each other. */
-  private list: OffsetRange[] = [];
+  /** Ascending; adjacent ranges are joined when they are appended. */
+  private ranges: OffsetRange[] = [];
   private count = 0;
 
   get size(): number {
     return this.count;
   }
 
-  get ranges(): readonly OffsetRange[] {
-    return this.list;
-  }
-
-  /** Adds offsets beyond all that are in the set. Nothing when `last < first`. */
+  /** Adds the offsets `first` to `last`, which must be above all in the set. Adds nothing when `last < first`. */
   append(first: number, last: number): void {
     if (last < first) return;
-    const end = this.list.at(-1);
+    const end = this.ranges.at(-1);
     this.count += last - first + 1;
-    if (end?.last === first - 1) this.list[this.list.length - 1] = { first: end.first, last };
-    else this.list.push({ first, last });
+    if (end?.last === first - 1) this.ranges[this.ranges.length - 1] = { first: end.first, last };
+    else this.ranges.push({ first, last });
   }
 
-  /** @returns whether it was in the set */
+  /** @returns whether the offset was in the set */
   delete(offset: number): boolean {
-    const index = this.list.findIndex((range) => range.last >= offset);
-    const range = this.list[index];
+    const index = this.ranges.findIndex((range) => range.last >= offset);
+    const range = this.ranges[index];
     if (!range || range.first > offset) return false;
     const rest = [
       { first: range.first, last: offset - 1 },
       { first: offset + 1, last: range.last },
     ].filter(({ first, last }) => first <= last);
-    this.list.splice(index, 1, ...rest);
+    this.ranges.splice(index, 1, ...rest);
     this.count--;
     return true;
   }
 
-  /** Takes out everything up to and including `offset`. */
+  /** Removes all offsets up to and including `offset`, and returns them. */
   takeUpTo(offset: number): OffsetRange[] {
-    const taken = this.list
+    const taken = this.ranges
       .filter((range) => range.first <= offset)
       .map(({ first, last }) => ({ first, last: Math.min(last, offset) }));
-    this.list = this.list
+    this.ranges = this.ranges
       .filter((range) => range.last > offset)
       .map(({ first, last }) => ({ first: Math.max(first, offset + 1), last }));
     this.count -= taken.reduce((sum, { first, last }) => sum + last - first + 1, 0);
@@ -55,7 +51,7 @@ export class OffsetSet {
   }
 
   clear(): void {
-    this.list = [];
+    this.ranges = [];
     this.count = 0;
   }
 }

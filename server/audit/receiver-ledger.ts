@@ -1,91 +1,87 @@
 /**
- * One receiver's account of one channel: which offsets it was owed, and what became of them. Pure: it is told what
- * happened and when; comparing the content with the history is `channel-audit.ts`.
+ * What one receiver should get from one channel, and what it got. Pure: the auditor reports events and times to it. It
+ * compares offsets only; `channel-audit.ts` compares the content.
  */
 import type { Position } from '../protocol/messages.ts';
 import { type OffsetRange, OffsetSet } from './offsets.ts';
 
-/** What a receiver's messages have been found to be. Each message received counts in exactly one of the first five. */
-export interface Counts {
-  /** First arrival, in order. */
+/** Messages of a receiver by what became of them. Each message received counts in exactly one of the first four. */
+export interface DeliveryCounts {
+  /** First arrival, with a higher offset than all before. */
   inOrder: number;
-  /** First arrival, but after a message with a higher offset. */
+  /** First arrival, after a message with a higher offset. */
   reordered: number;
-  /** Had arrived before, or lies before the position that the receiver began from. */
+  /** Arrived before, or is at or before the position from which the receiver began. */
   duplicated: number;
-  /** First arrival, after it had been given up as lost. */
+  /** First arrival, after it was counted as lost. */
   late: number;
-  /** The history holds another message at this offset, or none. Filled in by `channel-audit.ts`. */
-  altered: number;
-  /** Owed and not arrived within the grace. */
+  /** Did not arrive within the grace period. */
   lost: number;
-  /** Not arrived, but the receiver was told so (`recovered: false` with a reason). */
-  told: number;
+  /** Did not arrive, and the server said so: `recovered: false` with a reason. */
+  declaredLost: number;
 }
 
-export function noCounts(): Counts {
-  return { inOrder: 0, reordered: 0, duplicated: 0, late: 0, altered: 0, lost: 0, told: 0 };
+export function emptyCounts(): DeliveryCounts {
+  return { inOrder: 0, reordered: 0, duplicated: 0, late: 0, lost: 0, declaredLost: 0 };
 }
 
-/** Offsets that exist since `at`, so that a receiver is owed everything up to `upTo`. */
-interface Debt {
-  readonly upTo: number;
+/** The history was seen to reach `offset` at the time `at`: a connected receiver should soon have everything up to it. */
+interface ObservedTop {
+  readonly offset: number;
   readonly at: number;
 }
 
-/** Debts kept apart; beyond it the newest stands for its predecessor, which only lengthens the grace. */
-const DEBTS_MAX = 1_000;
+/** Observed tops kept. Beyond it the newest replaces the one before, which only lengthens the grace period. */
+const TOPS_MAX = 1_000;
 
 export class ReceiverLedger {
-  readonly counts = noCounts();
+  readonly counts = emptyCounts();
   private epoch: string | undefined;
-  /** The offset that has to come next. */
+  /** The offset after the highest that arrived. */
   private next = 1;
-  /** Below `next`, and not arrived. */
+  /** Offsets below `next` that have not arrived. */
   private readonly missing = new OffsetSet();
-  private readonly given = new OffsetSet();
-  private debts: Debt[] = [];
-  private following = false;
+  /** Offsets that were counted as lost. */
+  private readonly lost = new OffsetSet();
+  /** Tops whose grace period is not over, oldest first. */
+  private tops: ObservedTop[] = [];
+  private connected = false;
 
-  /** Newest offset that has arrived, or that was the position to begin from. */
+  /** The highest offset that arrived, or the position from which the receiver began. */
   get position(): Position | undefined {
     return this.epoch === undefined ? undefined : { epoch: this.epoch, offset: this.next - 1 };
   }
 
-  /** Offsets that are known to be missing now. */
-  get missingNow(): number {
-    return this.missing.size;
-  }
-
   /**
-   * The receiver has a place in the channel: the next message is `offset + 1`.
-   * `recovered`: it was promised everything since its last position. `told`: it was told that history is missing.
+   * The receiver was subscribed: its next message should be `offset + 1`.
+   * @param recovered the server promised everything after the last position of the receiver
+   * @param declaredLost the server said that history is missing
    */
-  begin({ epoch, offset }: Position, recovered: boolean, told: boolean): void {
-    this.following = true;
-    this.debts = [];
-    // A promise to go on where it stopped changes nothing about what is owed.
+  subscribed({ epoch, offset }: Position, recovered: boolean, declaredLost: boolean): void {
+    this.connected = true;
+    this.tops = [];
+    // After a recovery the receiver should get the same messages as without the disconnect.
     if (recovered && epoch === this.epoch) return;
-    if (told) {
-      this.counts.told += this.missing.size;
-      if (epoch === this.epoch) this.counts.told += Math.max(0, offset - this.next + 1);
+    if (declaredLost) {
+      this.counts.declaredLost += this.missing.size;
+      if (epoch === this.epoch) this.counts.declaredLost += Math.max(0, offset - this.next + 1);
       this.missing.clear();
     }
-    if (epoch !== this.epoch) this.given.clear();
+    if (epoch !== this.epoch) this.lost.clear();
     this.epoch = epoch;
     this.next = offset + 1;
   }
 
-  /** The receiver is gone for now; what is committed meanwhile is owed when it comes back. */
-  pause(): void {
-    this.following = false;
-    this.debts = [];
+  /** The receiver lost its connection. What is committed from now on counts only after it is subscribed again. */
+  disconnected(): void {
+    this.connected = false;
+    this.tops = [];
   }
 
-  receive(offset: number): void {
+  received(offset: number): void {
     if (offset < this.next) {
       if (this.missing.delete(offset)) this.counts.reordered++;
-      else if (this.given.delete(offset)) this.counts.late++;
+      else if (this.lost.delete(offset)) this.counts.late++;
       else this.counts.duplicated++;
       return;
     }
@@ -94,29 +90,32 @@ export class ReceiverLedger {
     this.next = offset + 1;
   }
 
-  /** The history was seen to reach `top` at the time `at`. */
-  owe({ epoch, offset: upTo }: Position, at: number): void {
-    const newest = this.debts.at(-1);
-    if (!this.following || epoch !== this.epoch || upTo <= (newest?.upTo ?? 0)) return;
-    if (this.debts.length >= DEBTS_MAX) this.debts.pop();
-    this.debts.push({ upTo, at });
+  /** The history was seen to reach this position at the time `at`. */
+  noteTop({ epoch, offset }: Position, at: number): void {
+    const newest = this.tops.at(-1);
+    if (!this.connected || epoch !== this.epoch || offset <= (newest?.offset ?? 0)) return;
+    if (this.tops.length >= TOPS_MAX) this.tops.pop();
+    this.tops.push({ offset, at });
   }
 
-  /** Gives up as lost what has been owed since `before` or longer. @returns what that was */
+  /**
+   * Counts as lost what has not arrived although the history had it at the time `before`.
+   * @returns the offsets that were counted
+   */
   expire(before: number): OffsetRange[] {
     let upTo = 0;
-    while (this.debts[0] && this.debts[0].at <= before) upTo = (this.debts.shift() as Debt).upTo;
-    const lost = this.missing.takeUpTo(upTo);
-    if (upTo >= this.next) lost.push({ first: this.next, last: upTo });
+    while (this.tops[0] && this.tops[0].at <= before) upTo = (this.tops.shift() as ObservedTop).offset;
+    const expired = this.missing.takeUpTo(upTo);
+    if (upTo >= this.next) expired.push({ first: this.next, last: upTo });
     this.next = Math.max(this.next, upTo + 1);
-    for (const { first, last } of lost) {
+    for (const { first, last } of expired) {
       this.counts.lost += last - first + 1;
-      this.given.append(first, last);
+      this.lost.append(first, last);
     }
-    return lost;
+    return expired;
   }
 
-  /** Whether everything up to `top` has arrived or been accounted for. */
+  /** Whether every message up to this position has arrived or was counted as lost. */
   isComplete({ epoch, offset }: Position): boolean {
     return epoch === this.epoch && this.missing.size === 0 && this.next > offset;
   }

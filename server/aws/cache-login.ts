@@ -1,7 +1,7 @@
 /**
- * The login of a task's role at ElastiCache: in place of a password, a request to connect that is signed as for AWS, good
- * for 15 minutes. Made anew long before that, so that a connection that breaks finds a good one. A connection itself
- * lasts 12 hours; then ElastiCache closes it, and it is opened anew like any other that broke.
+ * IAM login of ElastiCache. The password is a token: a `connect` request signed with the credentials of the task role, valid
+ * for 15 minutes. It is renewed every 4 minutes, so that a reconnect always has a valid token. ElastiCache closes each
+ * connection after 12 hours; the client then reconnects as after any other disconnect.
  */
 import { AwsV4Signer } from 'aws4fetch';
 import type { Credentials } from './credentials.ts';
@@ -9,20 +9,20 @@ import type { Credentials } from './credentials.ts';
 export interface CacheLoginOptions {
   /** Id of the replication group. */
   readonly cache: string;
-  /** Name of the user, which with IAM is also its id. */
+  /** Name of the user. With IAM it is also the id of the user. */
   readonly user: string;
   readonly region: string;
   readonly credentials: () => Promise<Credentials>;
-  /** A token could not be made; the one before is used as long as it is good. */
+  /** A token could not be made. The current one stays in use until it expires. */
   readonly onError: (error: unknown) => void;
 }
 
-/** What AWS accepts at most. Seconds. */
+/** Lifetime of a token, seconds: the longest that AWS accepts. */
 const VALID_SECONDS = 900;
-/** Two may fail before one that is in use runs out. Milliseconds. */
+/** Time between two renewals, milliseconds. Two may fail before the current token expires. */
 const RENEW_MS = 240_000;
 
-/** The password of the moment. @throws the errors of `credentials` */
+/** Makes a token. @throws the errors of `credentials` */
 export async function cacheToken(
   options: Pick<CacheLoginOptions, 'cache' | 'user' | 'region' | 'credentials'>,
   at: Date = new Date(),
@@ -53,7 +53,7 @@ export class CacheLogin {
     this.username = options.user;
   }
 
-  /** Makes the first token, and keeps making new ones until `stop`. @throws when the first cannot be made */
+  /** Makes the first token and renews it until `stop`. @throws the error of the first token */
   static async start(options: CacheLoginOptions): Promise<CacheLogin> {
     const login = new CacheLogin(options);
     await login.renew();
@@ -62,7 +62,7 @@ export class CacheLogin {
     return login;
   }
 
-  /** The one of now: good for at least another 11 minutes, unless AWS was away. */
+  /** The current token. Valid for at least 11 more minutes, unless renewals failed. */
   get password(): string {
     return this.current;
   }

@@ -1,6 +1,6 @@
 /**
- * AWS credentials as ECS gives them to a task: fixed keys, or temporary ones from the container credentials endpoint,
- * kept until shortly before they expire. Reads no environment and no file; never puts a secret into an error.
+ * AWS credentials of an ECS task: fixed keys, or temporary ones from the container credentials endpoint, cached until
+ * shortly before they expire. It reads no environment and no file, and no error text contains a secret.
  */
 import { fetchJson, text } from './fetch-json.ts';
 
@@ -10,16 +10,16 @@ export interface Credentials {
   readonly sessionToken?: string;
 }
 
-/** Each is the environment variable of the same name, without `AWS_`; empty when it is not set. */
+/** Values of the environment variables of the same names with the prefix `AWS_`. Empty: not set. */
 export interface CredentialOptions {
-  /** Fixed keys go before the endpoint, as in AWS's own clients. */
+  /** Fixed keys have precedence over the endpoint, as in the AWS SDKs. */
   readonly accessKeyId: string;
   readonly secretAccessKey: string;
   readonly sessionToken: string;
-  /** What ECS sets: a path on 169.254.170.2. Goes before the full URI. */
+  /** Path on 169.254.170.2, set by ECS. Has precedence over the full URI. */
   readonly containerCredentialsRelativeUri: string;
   readonly containerCredentialsFullUri: string;
-  /** Sent as the Authorization header. */
+  /** Authorization header of the requests. */
   readonly containerAuthorizationToken: string;
   readonly timeoutMs: number;
 }
@@ -31,14 +31,14 @@ interface Temporary {
 }
 
 const ECS_ENDPOINT = 'http://169.254.170.2';
-/** Plain HTTP is fine to these: it does not leave the machine. */
+/** Hosts to which plain HTTP is allowed, because the request does not leave the machine. */
 const LOCAL_HOSTS = ['169.254.170.2', '169.254.170.23', '[fd00:ec2::23]', 'localhost', '127.0.0.1', '[::1]'];
-/** New ones are fetched so long before the old expire, milliseconds. ECS has them ready by then. */
+/** Time before expiry at which credentials are fetched again, milliseconds. */
 const RENEW_BEFORE_MS = 300_000;
 
 /**
- * The returned function throws when there are none to be had now.
- * @throws TypeError at once when the options name no source, or one that would send secrets over the network in the clear
+ * The returned function throws when it has no valid credentials and the endpoint does not answer.
+ * @throws TypeError when the options name no source, or a source that would send secrets unencrypted over the network
  */
 export function createCredentials(options: CredentialOptions): () => Promise<Credentials> {
   const { accessKeyId, secretAccessKey, sessionToken } = options;
@@ -54,7 +54,7 @@ export function createCredentials(options: CredentialOptions): () => Promise<Cre
     try {
       kept = toTemporary(await fetchJson(url, { headers, timeoutMs: options.timeoutMs }));
     } catch (error) {
-      // The endpoint may be away for a while; the old ones are still good.
+      // The cached credentials stay in use until they expire.
       if (!kept || kept.expiresAt <= Date.now()) throw error;
     }
     return kept.credentials;
@@ -65,10 +65,12 @@ function endpointUrl(options: CredentialOptions): string {
   if (options.containerCredentialsRelativeUri) return ECS_ENDPOINT + options.containerCredentialsRelativeUri;
   if (!options.containerCredentialsFullUri) {
     const sources = 'AWS_CONTAINER_CREDENTIALS_RELATIVE_URI, AWS_CONTAINER_CREDENTIALS_FULL_URI or AWS_ACCESS_KEY_ID';
-    throw new TypeError(`There are no AWS credentials: none of ${sources} is set. Does the task have a task role?`);
+    throw new TypeError(
+      `There are no AWS credentials: none of ${sources} is set. Check that the task has a task role.`,
+    );
   }
   if (!isSafe(options.containerCredentialsFullUri))
-    throw new TypeError('AWS_CONTAINER_CREDENTIALS_FULL_URI must be an https URL, or http to this machine');
+    throw new TypeError('AWS_CONTAINER_CREDENTIALS_FULL_URI must be an https URL, or an http URL of this machine');
   return options.containerCredentialsFullUri;
 }
 
@@ -81,7 +83,7 @@ function isSafe(uri: string): boolean {
 function toTemporary(answer: unknown): Temporary {
   const what = 'The credentials endpoint';
   const expiresAt = Date.parse(text(answer, 'Expiration', what));
-  if (Number.isNaN(expiresAt)) throw new TypeError(`${what} answered with an Expiration that is no time`);
+  if (Number.isNaN(expiresAt)) throw new TypeError(`${what} answered with an Expiration that is not a time`);
   return {
     credentials: {
       accessKeyId: text(answer, 'AccessKeyId', what),

@@ -1,11 +1,11 @@
-/** JSON from the two endpoints that ECS serves to a task. Never puts an answer into an error: it may hold secrets. */
+/** Reads JSON from the two endpoints that ECS provides to a task. Errors never contain an answer, because it may hold secrets. */
 
 export interface FetchJsonOptions {
   readonly headers?: Readonly<Record<string, string>>;
   readonly timeoutMs: number;
 }
 
-/** @throws fetch's errors, or Error when the status is not 200 or the answer is not JSON */
+/** @throws the errors of `fetch`, or Error when the status is not 200 or the answer is not JSON */
 export async function fetchJson(url: string, { headers = {}, timeoutMs }: FetchJsonOptions): Promise<unknown> {
   const response = await fetch(url, { headers, redirect: 'error', signal: AbortSignal.timeout(timeoutMs) });
   const { host } = new URL(url);
@@ -14,11 +14,11 @@ export async function fetchJson(url: string, { headers = {}, timeoutMs }: FetchJ
   try {
     return JSON.parse(body);
   } catch {
-    throw new Error(`${host} answered with what is not JSON`);
+    throw new Error(`${host} did not answer with JSON`);
   }
 }
 
-/** The field of this name. @throws TypeError when it is not a text, or empty */
+/** Returns a field of an answer. @param what names the endpoint in errors @throws TypeError when the field is not a string, or empty */
 export function text(value: unknown, name: string, what: string): string {
   const field: unknown = typeof value === 'object' && value !== null ? Reflect.get(value, name) : undefined;
   if (typeof field !== 'string' || field === '') throw new TypeError(`${what} answered without ${name}`);

@@ -1,29 +1,29 @@
 /**
- * The password of a database that changes it by itself, asked for by each new connection. Kept for a moment, so that a
- * pool that opens is one question; while the secret cannot be read, the last one that was read is tried.
+ * The database password that RDS rotates, requested by each new connection. It is cached for 10 s, so that the opening of a
+ * pool causes one read. While the secret cannot be read, the last password that was read is used.
  */
 
 export interface RotatingPasswordOptions {
-  /** The secret's text: `{"username", "password"}`, as RDS writes it. */
+  /** Reads the text of the secret: `{"username", "password"}`, as RDS writes it. */
   readonly read: () => Promise<string>;
-  /** The secret could not be read, and an older password is tried instead. */
+  /** The secret could not be read; the last password is used instead. */
   readonly onStale: (error: unknown) => void;
   readonly now?: () => number;
 }
 
 /**
- * How long a password is kept, milliseconds: the longest time that new connections are refused after a rotation. Secrets
- * Manager is asked at most this often, and only while connections open.
+ * Time for which a password is cached, milliseconds. It is also the shortest time between two successful reads, and the
+ * longest time after a rotation in which new connections are refused.
  */
-export const PASSWORD_KEPT_MS = 10_000;
+export const PASSWORD_CACHED_MS = 10_000;
 
-/** The returned function throws when there never was a password to be read. Calls at the same time share one question. */
+/** The returned function throws when no password has ever been read. Concurrent calls share one read (single-flight). */
 export function createRotatingPassword(options: RotatingPasswordOptions): () => Promise<string> {
   const { read, onStale, now = Date.now } = options;
   let last: { readonly password: string; readonly at: number } | undefined;
-  let asking: Promise<string> | undefined;
+  let inFlight: Promise<string> | undefined;
 
-  async function ask(): Promise<string> {
+  async function readSecret(): Promise<string> {
     try {
       last = { password: passwordIn(await read()), at: now() };
     } catch (error) {
@@ -34,22 +34,22 @@ export function createRotatingPassword(options: RotatingPasswordOptions): () => 
   }
 
   return async () => {
-    if (last && now() - last.at < PASSWORD_KEPT_MS) return last.password;
-    asking ??= ask().finally(() => {
-      asking = undefined;
+    if (last && now() - last.at < PASSWORD_CACHED_MS) return last.password;
+    inFlight ??= readSecret().finally(() => {
+      inFlight = undefined;
     });
-    return asking;
+    return inFlight;
   };
 }
 
-/** @throws Error that shows nothing of the text */
+/** @throws Error that contains no part of the text */
 function passwordIn(text: string): string {
   let password: unknown;
   try {
     ({ password } = JSON.parse(text));
   } catch {
-    throw new Error('The database’s secret is not JSON');
+    throw new Error('The database secret is not JSON');
   }
-  if (typeof password !== 'string' || password === '') throw new Error('The database’s secret has no password');
+  if (typeof password !== 'string' || password === '') throw new Error('The database secret has no password');
   return password;
 }

@@ -1,11 +1,11 @@
-/** Reads a secret from AWS Secrets Manager (GetSecretValue), signed with Signature V4. Keeps nothing, repeats nothing. */
+/** Reads a secret from AWS Secrets Manager (GetSecretValue), signed with Signature V4. It caches nothing and does not retry. */
 import { AwsClient } from 'aws4fetch';
 import type { Credentials } from './credentials.ts';
 
 export interface SecretOptions {
   readonly arn: string;
   readonly credentials: () => Promise<Credentials>;
-  /** In place of AWS's own endpoint; empty: that of the secret's region. */
+  /** URL used instead of the AWS endpoint. Empty: the endpoint of the region of the secret. */
   readonly endpoint: string;
   readonly timeoutMs: number;
 }
@@ -13,9 +13,9 @@ export interface SecretOptions {
 const ARN = /^arn:aws[a-z-]*:secretsmanager:([a-z0-9-]+):\d{12}:secret:\S+$/;
 
 /**
- * The returned function asks once and resolves with the secret's text. It throws an Error that names AWS's code, never
- * the answer, or fetch's errors when AWS cannot be reached in time.
- * @throws TypeError at once when the ARN is none
+ * The returned function sends one request and resolves with the text of the secret. It throws an Error with the error code
+ * of AWS, never with the answer, or the errors of `fetch` when AWS does not answer in time.
+ * @throws TypeError when `arn` is not the ARN of a secret
  */
 export function createSecret({ arn, credentials, endpoint, timeoutMs }: SecretOptions): () => Promise<string> {
   const [, region] = ARN.exec(arn) ?? [];
@@ -33,7 +33,7 @@ export function createSecret({ arn, credentials, endpoint, timeoutMs }: SecretOp
     const response = await fetch(request);
     const answer = (await response.json().catch(() => ({}))) as { SecretString?: unknown; __type?: unknown };
     if (!response.ok) throw new Error(`Secrets Manager refused: ${String(answer.__type ?? `HTTP ${response.status}`)}`);
-    if (typeof answer.SecretString !== 'string') throw new Error('The secret has no text');
+    if (typeof answer.SecretString !== 'string') throw new Error('The secret has no SecretString');
     return answer.SecretString;
   };
 }

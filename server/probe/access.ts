@@ -1,8 +1,8 @@
-/** How a probe gets in: its token, and tickets for it. */
+/** Credentials of a probe: its token, and tickets for its connections. */
 import { SignJWT } from 'jose';
 
 export interface TokenOptions {
-  /** Used as it is; empty: one is signed. */
+  /** Used as it is. Empty: `probeToken` signs one with `secret`. */
   readonly token: string;
   readonly secret: string;
   readonly issuer: string;
@@ -10,10 +10,10 @@ export interface TokenOptions {
   readonly channel: string;
 }
 
-/** Long enough for a round, and for clocks that differ. Seconds. */
+/** Lifetime of a signed token, seconds: longer than a round, with room for clock differences. */
 const TOKEN_TTL_S = 300;
 
-/** A token for the probe's own channel and no other. */
+/** Returns a token that is valid for the channel of this probe only. */
 export async function probeToken({ token, secret, issuer, audience, channel }: TokenOptions): Promise<string> {
   if (token) return token;
   const jwt = new SignJWT({ channels: { subscribe: [channel], publish: [channel] } })
@@ -26,7 +26,7 @@ export async function probeToken({ token, secret, issuer, audience, channel }: T
   return jwt.sign(new TextEncoder().encode(secret));
 }
 
-/** @throws Error with status and code when there is none to be had */
+/** @throws Error with the status and code of a refusal */
 export async function getTicket(url: string, token: string, timeoutMs: number): Promise<string> {
   const response = await fetch(`${url.replace(/\/+$/, '')}/auth/ticket`, {
     method: 'POST',

@@ -1,4 +1,4 @@
-/** One WebSocket of a probe. It never reconnects and never tries again: what fails is what the probe is there to find. */
+/** One WebSocket of a probe. It never reconnects or retries, so that every failure becomes visible to the probe. */
 import { WebSocket } from 'ws';
 import { socketUrl } from '../client/access.ts';
 import type { Command } from '../protocol/commands.ts';
@@ -15,26 +15,27 @@ import {
 export interface ProbeConnectionOptions {
   readonly url: string;
   readonly ticket: string;
-  /** Longest wait for any answer, milliseconds. */
+  /** Longest wait for one reply, milliseconds. */
   readonly timeoutMs: number;
 }
 
-type Fits<T extends Push> = (push: Push) => push is T;
+type IsExpected<T extends Push> = (push: Push) => push is T;
 
 export class ProbeConnection {
-  /** Of the node that it reached. */
+  /** Id of the node that accepted the connection. */
   nodeId = '';
   onMessage: (message: Message) => void = () => {};
   private readonly socket: WebSocket;
   private readonly timeoutMs: number;
-  private readonly waiting = new Set<(push: Push) => void>();
-  private readonly failing = new Set<(error: Error) => void>();
-  private end: Error | undefined;
+  private readonly listeners = new Set<(push: Push) => void>();
+  private readonly rejections = new Set<(error: Error) => void>();
+  /** Why the connection ended. */
+  private failure: Error | undefined;
   private lastId = 0;
 
   private constructor({ url, ticket, timeoutMs }: ProbeConnectionOptions) {
     this.timeoutMs = timeoutMs;
-    // A balancer that hashes would send both of a round's connections to the same node: each asks for any.
+    // A balancer that hashes the address would send both connections of a round to the same node, so each address differs.
     const address = socketUrl({ url, affinity: String(Math.random()) }, ticket);
     this.socket = new WebSocket(address, SUBPROTOCOL, { handshakeTimeout: timeoutMs, perMessageDeflate: false });
     this.socket.on('message', (data) => this.receive(JSON.parse(String(data)) as Push));
@@ -44,7 +45,7 @@ export class ProbeConnection {
     );
   }
 
-  /** Resolves after `welcome`. @throws Error: refused, closed, or no answer in time */
+  /** Resolves after `welcome`. @throws Error when the server refuses, closes, or does not reply in time */
   static async open(options: ProbeConnectionOptions): Promise<ProbeConnection> {
     const connection = new ProbeConnection(options);
     try {
@@ -57,7 +58,7 @@ export class ProbeConnection {
     }
   }
 
-  /** @throws Error with the server's code and message, or when there is no answer in time */
+  /** @throws Error with the code and message of the server, or when it does not reply in time */
   subscribe(channel: string, recover?: Position): Promise<Subscribed> {
     const id = this.nextId();
     const reply = this.next(
@@ -77,13 +78,13 @@ export class ProbeConnection {
     return reply;
   }
 
-  /** Says goodbye. */
+  /** Closes with a close frame. */
   close(): void {
     this.fail(new Error('The probe closed the connection.'));
     this.socket.close(1000);
   }
 
-  /** Ends it without a word, as a lost network does. */
+  /** Ends the connection without a close frame, like a network failure. */
   drop(): void {
     this.fail(new Error('The probe dropped the connection.'));
     this.socket.terminate();
@@ -100,38 +101,38 @@ export class ProbeConnection {
   private receive(push: Push): void {
     if (push.type === 'ping') this.send({ type: 'pong' });
     else if (push.type === 'message') this.onMessage(push);
-    for (const look of [...this.waiting]) look(push);
+    for (const listener of [...this.listeners]) listener(push);
   }
 
-  /** The first push from now on that fits; an `error` for `id` rejects. */
-  private next<T extends Push>(fits: Fits<T>, what: string, id?: string): Promise<T> {
+  /** Resolves with the next push that is expected. An `error` push for `id` rejects. */
+  private next<T extends Push>(isExpected: IsExpected<T>, what: string, id?: string): Promise<T> {
     return new Promise<T>((resolve, reject) => {
       const done = () => {
         clearTimeout(timer);
-        this.waiting.delete(look);
-        this.failing.delete(fail);
+        this.listeners.delete(listener);
+        this.rejections.delete(fail);
       };
       const fail = (error: Error) => {
         done();
         reject(error);
       };
-      const look = (push: Push) => {
+      const listener = (push: Push) => {
         if (push.type === 'error' && (id === undefined || push.id === id))
           fail(new Error(`${push.code}: ${push.message}`));
-        else if (fits(push)) {
+        else if (isExpected(push)) {
           done();
           resolve(push);
         }
       };
       const timer = setTimeout(() => fail(new Error(`No ${what} within ${this.timeoutMs} ms.`)), this.timeoutMs);
-      this.waiting.add(look);
-      this.failing.add(fail);
-      if (this.end) fail(this.end);
+      this.listeners.add(listener);
+      this.rejections.add(fail);
+      if (this.failure) fail(this.failure);
     });
   }
 
   private fail(error: Error): void {
-    this.end ??= error;
-    for (const reject of [...this.failing]) reject(this.end);
+    this.failure ??= error;
+    for (const reject of [...this.rejections]) reject(this.failure);
   }
 }

@@ -1,6 +1,6 @@
 /**
- * Entry point of a probe: rounds until SIGTERM, or one with `--once`. Exit codes: 0 well, 1 the round failed, 2 wrong
- * configuration.
+ * Entry point of a probe: runs rounds until SIGTERM, or one round with `--once`. Exit codes: 0 success, 1 the round failed,
+ * 2 wrong settings.
  */
 import { hostname } from 'node:os';
 import { Command } from 'commander';
@@ -23,11 +23,11 @@ interface Options {
 
 const program = new Command('probe')
   .description(
-    'Looks at a Holdfast from outside: gets in, publishes through one node, receives through another, loses its connection, recovers. Settings are environment variables (server/README.md).',
+    'Tests a Holdfast from outside: connects, publishes through one node, receives through another, drops the connection and recovers. Settings are environment variables (server/README.md).',
   )
-  .option('--url <url>', 'the service; in place of PROBE_URL')
-  .option('--token <jwt>', 'in place of PROBE_TOKEN')
-  .option('--once', 'make one round, print it, and exit with 0 (well) or 1 (failed)')
+  .option('--url <url>', 'address of the service; replaces PROBE_URL')
+  .option('--token <jwt>', 'token to connect with; replaces PROBE_TOKEN')
+  .option('--once', 'run one round, print it, and exit with 0 (success) or 1 (failure)')
   .option('--json', 'with --once: print the round as JSON')
   .allowExcessArguments(false);
 
@@ -39,7 +39,7 @@ async function main(): Promise<number> {
     ...(options.token && { PROBE_TOKEN: options.token }),
   });
   const round = roundOptions(settings);
-  if (!options.once) return forever(settings, round);
+  if (!options.once) return runUntilSignal(settings, round);
   const result = await runRound(round);
   console.log(options.json ? JSON.stringify(result) : describe(result));
   return result.ok ? 0 : 1;
@@ -57,7 +57,7 @@ function roundOptions(settings: ProbeSettings): RoundOptions {
   };
 }
 
-async function forever(settings: ProbeSettings, round: RoundOptions): Promise<number> {
+async function runUntilSignal(settings: ProbeSettings, round: RoundOptions): Promise<number> {
   const instanceId = `probe-${settings.PROBE_ZONE || hostname()}`;
   const log = createLogger(settings.LOG_LEVEL, instanceId);
   const telemetry = await startTelemetry({
@@ -77,14 +77,14 @@ async function forever(settings: ProbeSettings, round: RoundOptions): Promise<nu
     round,
     intervalMs: settings.PROBE_INTERVAL_MS,
     metrics: telemetry.metrics,
-    onRound: (result) => (result.ok ? log.debug(result, 'Round.') : log.warn(result, 'A round failed.')),
+    onRound: (result) => (result.ok ? log.debug(result, 'A round succeeded.') : log.warn(result, 'A round failed.')),
     signal: stop.signal,
   });
   await telemetry.stop();
   return 0;
 }
 
-/** A line for each phase, and what it comes to. */
+/** One line for each phase, then the result. */
 function describe({ ok, failed, seconds, nodes, findings }: RoundResult): string {
   const lines = PROBE_PHASES.map((phase) => {
     if (failed?.phase === phase) return `${phase.padEnd(10)} FAILED  ${failed.reason}`;
@@ -93,9 +93,9 @@ function describe({ ok, failed, seconds, nodes, findings }: RoundResult): string
   });
   const through = nodes.receiver
     ? `published through ${nodes.publisher}, received through ${nodes.receiver}`
-    : 'did not get in';
+    : 'could not connect';
   const messages = findings ? `, ${findings.received} messages in order` : '';
-  return [...lines, '', `${ok ? 'Well' : 'Failed'}: ${through}${messages}.`].join('\n');
+  return [...lines, '', `${ok ? 'Success' : 'Failed'}: ${through}${messages}.`].join('\n');
 }
 
 try {

@@ -1,4 +1,4 @@
-/** Rounds, again and again, and what they become in metrics. */
+/** Runs rounds at intervals and records their results as metrics. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type PROBE_METRICS, PROBE_PHASES, type ProbePhase } from '../telemetry/catalogue.ts';
 import type { Instruments } from '../telemetry/metrics.ts';
@@ -6,14 +6,14 @@ import { type Findings, type RoundOptions, type RoundResult, runRound } from './
 
 export interface ProbeOptions {
   readonly round: RoundOptions;
-  /** Time between the beginnings of two rounds. */
+  /** Time between the starts of two rounds, milliseconds. */
   readonly intervalMs: number;
   readonly metrics: Instruments<typeof PROBE_METRICS>;
   readonly onRound: (result: RoundResult) => void;
   readonly signal: AbortSignal;
 }
 
-/** Makes rounds until the signal; a round under way is finished. Never rejects. */
+/** Runs rounds until the signal, and finishes the current round then. Never rejects. */
 export async function runProbe({ round, intervalMs, metrics, onRound, signal }: ProbeOptions): Promise<void> {
   let success: number | undefined;
   metrics.observe('holdfast.probe.success', () => success);
@@ -23,7 +23,7 @@ export async function runProbe({ round, intervalMs, metrics, onRound, signal }: 
     success = result.ok ? 1 : 0;
     record(metrics, result);
     onRound(result);
-    // Jitter, so that probes that started together do not knock together.
+    // Jitter, so that probes that started together do not run in step.
     const pause = intervalMs * (0.9 + Math.random() / 5) - (performance.now() - begin);
     await sleep(Math.max(0, pause), undefined, { signal }).catch(() => {});
   }

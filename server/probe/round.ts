@@ -1,6 +1,6 @@
 /**
- * One round of a probe, phase by phase: get in, publish through one node, receive through another, lose the connection,
- * come back and recover what was missed, and compare all of it with what was acknowledged.
+ * One round of a probe: connect, publish through one node, receive through another, drop the connection, reconnect and
+ * recover the missed messages, then audit all of them. It never retries: the first failure ends the round.
  */
 import { randomUUID } from 'node:crypto';
 import { type AuditedReceiver, Auditor, type HistorySource } from '../audit/auditor.ts';
@@ -15,7 +15,7 @@ export interface RoundOptions {
   readonly channel: string;
   readonly token: () => Promise<string>;
   readonly timeoutMs: number;
-  /** Published live, and again while the receiver is away. */
+  /** Messages published while the receiver is connected, and again while it is disconnected. */
   readonly messages: number;
 }
 
@@ -29,20 +29,20 @@ export interface Findings {
 
 export interface RoundResult {
   readonly ok: boolean;
-  /** Where and why it failed. */
+  /** The failed phase and the reason. */
   readonly failed?: { readonly phase: ProbePhase; readonly reason: string };
-  /** Seconds of each phase that was finished. */
+  /** Duration of each finished phase, seconds. */
   readonly seconds: Readonly<Partial<Record<ProbePhase, number>>>;
-  /** Nodes of publisher and receiver. */
+  /** Ids of the nodes of publisher and receiver. */
   readonly nodes: { readonly publisher: string; readonly receiver: string };
-  /** Of a round that came to its end; of one that did not, only what was acknowledged and is not stored. */
+  /** Result of the audit. When an earlier phase failed: only the acknowledged messages that are not stored, as lost. */
   readonly findings?: Findings;
 }
 
-/** Connections opened to find a second node; with two nodes one in sixteen rounds finds none, and tests only one. */
+/** Connections opened to reach a second node. With two nodes and random balancing, 1 in 16 rounds finds no other node. */
 const NODE_TRIES = 4;
 
-/** Never rejects: what went wrong is the result. */
+/** Never rejects: a failure is part of the result. */
 export function runRound(options: RoundOptions): Promise<RoundResult> {
   return new Round(options).run();
 }
@@ -57,7 +57,7 @@ class Round {
   private newest: Position | undefined;
   private received = 0;
   private history: HistorySource | undefined;
-  /** What was acknowledged: offset -> the random part of its data. */
+  /** Offset of each acknowledged message -> the random part of its data. */
   private readonly acknowledged = new Map<number, string>();
   private onReceived: () => void = () => {};
 
@@ -67,8 +67,13 @@ class Round {
 
   async run(): Promise<RoundResult> {
     try {
-      const findings = await this.play();
-      return { ...this.result(), ok: isClean(findings), ...(!isClean(findings) && this.broken(findings)), findings };
+      const findings = await this.runPhases();
+      return {
+        ...this.result(),
+        ok: isClean(findings),
+        ...(!isClean(findings) && this.auditFailure(findings)),
+        findings,
+      };
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error);
       const lost = await this.unstored();
@@ -79,12 +84,12 @@ class Round {
     }
   }
 
-  private async play(): Promise<Findings> {
+  private async runPhases(): Promise<Findings> {
     const { url, channel, timeoutMs, messages } = this.options;
     const token = await this.options.token();
     this.history = httpHistory({ url, token, timeoutMs });
     const auditor = new Auditor({ history: this.history });
-    const ear = auditor.receiver('probe');
+    const ledger = auditor.receiver('probe');
 
     const tickets = await this.time('ticket', () =>
       Promise.all([getTicket(url, token, timeoutMs), getTicket(url, token, timeoutMs)]),
@@ -94,20 +99,20 @@ class Round {
     );
     this.publisher = publisher;
     let receiver = await this.onAnotherNode(first, token);
-    ear.subscribed(await this.time('subscribe', () => this.listen(receiver, ear)));
+    ledger.subscribed(await this.time('subscribe', () => this.listen(receiver, ledger)));
     await this.time('publish', () => this.publish(publisher, auditor, messages));
-    await this.time('receive', () => this.arrived(messages));
+    await this.time('receive', () => this.waitForNewest(messages));
 
     receiver.drop();
-    ear.disconnected();
+    ledger.disconnected();
     await this.publish(publisher, auditor, messages);
     receiver = await this.time('reconnect', async () => this.connect(await getTicket(url, token, timeoutMs)));
     await this.time('recover', async () => {
-      const from = ear.position(channel);
-      const reply = await this.listen(receiver, ear, from);
-      ear.subscribed(reply);
+      const from = ledger.position(channel);
+      const reply = await this.listen(receiver, ledger, from);
+      ledger.subscribed(reply);
       if (!reply.recovered) throw new Error(`The position was not recovered: ${reply.reason}.`);
-      await this.arrived(2 * messages);
+      await this.waitForNewest(2 * messages);
     });
     return this.time('audit', async () => {
       const { inOrder, late, lost, unstored, duplicated, reordered, altered } = await auditor.close();
@@ -130,7 +135,7 @@ class Round {
     return connection;
   }
 
-  /** One on another node than the publisher's, if there is one within a few tries; else the first. */
+  /** Returns a connection to another node than that of the publisher, or to the same node after NODE_TRIES connections. */
   private async onAnotherNode(first: ProbeConnection, token: string): Promise<ProbeConnection> {
     const { url, timeoutMs } = this.options;
     let connection = first;
@@ -142,10 +147,10 @@ class Round {
     return connection;
   }
 
-  /** Subscribes, and reports what arrives; the caller reports the reply, which comes before all of it. */
-  private listen(receiver: ProbeConnection, ear: AuditedReceiver, from?: Position) {
+  /** Subscribes, and reports the messages to the auditor. The caller reports the reply, which comes before them. */
+  private listen(receiver: ProbeConnection, ledger: AuditedReceiver, from?: Position) {
     receiver.onMessage = (message) => {
-      ear.message(message);
+      ledger.message(message);
       this.received = Math.max(this.received, message.offset);
       this.onReceived();
     };
@@ -163,8 +168,8 @@ class Round {
     }
   }
 
-  /** Resolves when the newest message has been received: what is missing before it is for the auditor to find. */
-  private arrived(count: number): Promise<void> {
+  /** Resolves when the newest message has arrived. The auditor finds out whether messages before it are missing. */
+  private waitForNewest(count: number): Promise<void> {
     const { timeoutMs } = this.options;
     return new Promise((resolve, reject) => {
       const timer = setTimeout(
@@ -180,7 +185,7 @@ class Round {
     });
   }
 
-  /** How many acknowledged messages the history does not hold; 0 too when it cannot be read now. */
+  /** Number of acknowledged messages that the history does not store; 0 when it cannot be read. */
   private async unstored(): Promise<number> {
     const first = Math.min(...this.acknowledged.keys());
     if (!this.history || !Number.isFinite(first)) return 0;
@@ -194,10 +199,10 @@ class Round {
     return { seconds: this.seconds, nodes: { publisher: this.publisher?.nodeId ?? '', receiver: this.receiverNode } };
   }
 
-  private broken(findings: Findings) {
+  private auditFailure(findings: Findings) {
     const { received: _, ...bad } = findings;
     const what = Object.entries(bad).flatMap(([kind, count]) => (count > 0 ? [`${count} ${kind}`] : []));
-    return { failed: { phase: 'audit' as const, reason: `Of what was acknowledged: ${what.join(', ')}.` } };
+    return { failed: { phase: 'audit' as const, reason: `Of the acknowledged messages: ${what.join(', ')}.` } };
   }
 }
 

@@ -1,6 +1,6 @@
 /**
- * Every metric, in one place: instruments are made from it, documents are generated from it, dashboards and alerts are
- * checked against it. Names end in their unit, so that the Prometheus exporter and OTLP give the same name.
+ * Every metric. Instruments and documents are generated from it, and dashboards and alerts are checked against it. Names end
+ * in their unit, so that the Prometheus exporter and OTLP produce the same name.
  */
 import { DELIVERY } from './catalogue/delivery.ts';
 import { EDGE } from './catalogue/edge.ts';
@@ -12,8 +12,8 @@ import { PUBLISHING } from './catalogue/publishing.ts';
 export { CLOSE_LABELS } from './catalogue/edge.ts';
 export { PROBE_METRICS, PROBE_PHASES, type ProbePhase } from './catalogue/probe.ts';
 
-/** Of a node. */
+/** Metrics of a node. */
 export const METRICS = { ...EDGE, ...PUBLISHING, ...DELIVERY, ...PROCESS } as const;
 
-/** Of nodes, probes and game days. */
+/** Metrics of nodes, probes and game days. */
 export const ALL_METRICS = { ...METRICS, ...PROBE_METRICS, ...GAME_DAY_METRICS } as const;

@@ -1,4 +1,4 @@
-/** Instruments made from the catalogue, behind three verbs. Everything else in the server records through this. */
+/** Creates the instruments of a catalogue. All other code records metrics through the three functions of `Instruments`. */
 import type { Attributes, Histogram, Meter } from '@opentelemetry/api';
 import type { METRICS } from './catalogue.ts';
 import type { Catalogue, LabelsOf, MetricDefinition, NamesOf } from './definition.ts';
@@ -6,13 +6,12 @@ import type { Catalogue, LabelsOf, MetricDefinition, NamesOf } from './definitio
 type LabelArguments<C extends Catalogue, K extends keyof C> =
   LabelsOf<C, K> extends undefined ? [] : [labels: LabelsOf<C, K>];
 
-/** The instruments of a catalogue. */
 export interface Instruments<C extends Catalogue> {
   /** Adds to a counter. */
   add<K extends NamesOf<C, 'counter'>>(name: K, value: number, ...labels: LabelArguments<C, K>): void;
   /** Records one observation of a histogram. */
   record<K extends NamesOf<C, 'histogram'>>(name: K, value: number, ...labels: LabelArguments<C, K>): void;
-  /** Has a gauge read by `read` at every scrape; undefined: not known yet, and nothing is exported. */
+  /** Registers a gauge that calls `read` at every scrape. While `read` returns undefined, nothing is exported. */
   observe<K extends NamesOf<C, 'gauge'>>(
     name: K,
     read: () => number | undefined,
@@ -20,19 +19,19 @@ export interface Instruments<C extends Catalogue> {
   ): void;
 }
 
-/** Those of a node. */
+/** The instruments of a node. */
 export type Metrics = Instruments<typeof METRICS>;
 
-/** One series of a counter. */
+/** One label combination of a counter. */
 interface Series {
   readonly labels: Attributes;
   value: number;
 }
 
 /**
- * Makes all instruments at once; counters start at zero for every label value, so that a first increase is seen as one.
- * Counters are plain numbers that are read at each scrape: an OpenTelemetry counter hashes its attributes at every
- * `add`, which was measurable in every publish.
+ * Creates all instruments at once. Counters start at 0 for every label combination, so that `increase()` includes the first
+ * event. Counters are plain numbers that are read at each scrape, because an OpenTelemetry counter hashes its attributes at
+ * every `add`, which measurably slowed each publish.
  */
 export function createInstruments<C extends Catalogue>(meter: Meter, catalogue: C): Instruments<C> {
   const counters = new Map<string, Map<string, Series>>();
@@ -73,7 +72,7 @@ function createHistogram(meter: Meter, name: string, { help, unit, buckets = [] 
   return meter.createHistogram(name, { description: help, unit, advice });
 }
 
-/** Label values, in the order of their names; the types see to it that callers give just these. */
+/** Returns the label values in the order of their names. The types require exactly the labels of the metric. */
 function keyOf(labels: Attributes | undefined): string {
   if (!labels) return '';
   const names = Object.keys(labels);
@@ -84,7 +83,7 @@ function keyOf(labels: Attributes | undefined): string {
     .join(' ');
 }
 
-/** Metrics that go nowhere, for parts that run without a node around them. */
+/** Discards all metrics, for parts that run outside a node. */
 export const NO_METRICS: Metrics = { add: () => {}, record: () => {}, observe: () => {} };
 
 function labelCombinations(labels: Readonly<Record<string, readonly string[]>>): Attributes[] {

@@ -1,10 +1,10 @@
-/** Watches the process itself: event loop, memory, start. Reading it changes nothing, so it may be scraped by several. */
+/** Gauges of the process: event loop, memory, start time. Reading a gauge does not change it, so several scrapers may read. */
 import { totalmem } from 'node:os';
 import { type IntervalHistogram, monitorEventLoopDelay, performance } from 'node:perf_hooks';
 import { getHeapStatistics } from 'node:v8';
 import type { Metrics } from './metrics.ts';
 
-/** @param processes like this one that share the memory of the container or machine (WORKERS) */
+/** @param processes number of processes that share the memory of the container or machine (WORKERS) */
 export function observeProcess(metrics: Metrics, processes: number): void {
   observeEventLoop(metrics);
   observeMemory(metrics, processes);
@@ -13,8 +13,8 @@ export function observeProcess(metrics: Metrics, processes: number): void {
 }
 
 /**
- * What is said of the event loop covers the last one to two of these windows, milliseconds: at least a usual scrape interval,
- * and the same for every scraper, of which there may be several.
+ * The gauges of the event loop cover the last one to two of these windows, milliseconds. A window is at least a usual scrape
+ * interval.
  */
 const WINDOW_MS = 10_000;
 
@@ -31,7 +31,7 @@ function observeEventLoop(metrics: Metrics): void {
     lastBegin = currentBegin;
     currentBegin = performance.eventLoopUtilization();
   }, WINDOW_MS).unref();
-  // The monitor measures its own timer: what exceeds it is lag.
+  // The monitor measures the period of its own timer. Only the excess over its resolution is lag.
   const lag = (of: (histogram: IntervalHistogram) => number) =>
     Math.max(0, Math.max(of(current), of(last)) / 1e9 - RESOLUTION_MS / 1e3);
   metrics.observe('holdfast.event.loop.lag.seconds', () => lag((one) => one.percentile(50)), { quantile: '0.5' });
@@ -55,7 +55,7 @@ function observeMemory(metrics: Metrics, processes: number): void {
   metrics.observe('holdfast.memory.bytes', () => process.memoryUsage.rss(), { kind: 'resident' });
   metrics.observe('holdfast.memory.bytes', () => process.memoryUsage().heapUsed, { kind: 'heap' });
   metrics.observe('holdfast.memory.bytes', () => process.memoryUsage().external, { kind: 'external' });
-  // Without a limit on the container, Node reports none or one larger than the machine.
+  // Without a limit on the container, Node reports 0 or more than the memory of the machine.
   const constrained = process.constrainedMemory();
   const resident = (constrained > 0 ? Math.min(constrained, totalmem()) : totalmem()) / processes;
   const heap = getHeapStatistics().heap_size_limit;

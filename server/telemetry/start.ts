@@ -1,4 +1,4 @@
-/** Starts OpenTelemetry: the Prometheus exporter on a port of its own, and tracing when an endpoint is configured. */
+/** Starts OpenTelemetry: the Prometheus exporter on its own port, and tracing when an OTLP endpoint is set. */
 import { createServer, type Server } from 'node:http';
 import { metrics as metricsApi } from '@opentelemetry/api';
 import { PrometheusExporter } from '@opentelemetry/exporter-prometheus';
@@ -8,14 +8,14 @@ import { createInstruments, type Instruments } from './metrics.ts';
 import { setSampleRatio } from './tracing.ts';
 
 export interface TelemetryOptions<C extends Catalogue> {
-  /** `service.name` of what is exported. */
+  /** `service.name` of the exported metrics and spans. */
   readonly service: 'holdfast' | 'holdfast-probe';
   readonly instanceId: string;
   readonly version: string;
   readonly catalogue: C;
   readonly host: string;
   readonly metricsPort: number;
-  /** OTLP over HTTP; empty: no tracing. */
+  /** Base URL of OTLP over HTTP. Empty: no tracing. */
   readonly otlpEndpoint: string;
   readonly sampleRatio: number;
 }
@@ -23,11 +23,11 @@ export interface TelemetryOptions<C extends Catalogue> {
 export interface Telemetry<C extends Catalogue> {
   readonly metrics: Instruments<C>;
   readonly port: number;
-  /** Flushes the spans and closes the port. */
+  /** Closes the port and sends the remaining spans. */
   stop(): Promise<void>;
 }
 
-/** @throws the listen error, such as EADDRINUSE, when the metrics port is taken */
+/** @throws the listen error, such as EADDRINUSE when the metrics port is in use */
 export async function startTelemetry<C extends Catalogue>(options: TelemetryOptions<C>): Promise<Telemetry<C>> {
   const exporter = new PrometheusExporter({ preventServerStart: true });
   const spanProcessors = options.otlpEndpoint ? [await createSpanProcessor(options.otlpEndpoint)] : [];
@@ -64,7 +64,7 @@ export async function startTelemetry<C extends Catalogue>(options: TelemetryOpti
 }
 
 async function createSpanProcessor(endpoint: string) {
-  // Loaded only when used: the exporter is a tenth of a second of start-up time.
+  // Imported only when used, because the exporter takes about 0.1 s to load.
   const { OTLPTraceExporter } = await import('@opentelemetry/exporter-trace-otlp-proto');
   return new tracing.BatchSpanProcessor(new OTLPTraceExporter({ url: `${endpoint.replace(/\/$/, '')}/v1/traces` }));
 }

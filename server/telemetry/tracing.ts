@@ -1,8 +1,8 @@
 /**
- * Spans of a message's way: publish, commit, publish to Redis, fan-out on each node. Whether a publish is traced is decided
- * before the tracer is touched, so that an untraced one costs a comparison. One span per node and batch, never one per
- * connection, so that a trace stays small however many subscribers there are. A batch belongs to the first traced
- * publish in it and is linked to all of them, as the messaging conventions of OpenTelemetry ask.
+ * Spans of a message: publish, commit, publish to Redis, and fan-out on each node. Sampling is decided before the tracer is
+ * called, so that an untraced publish costs one comparison. There is one span per node and batch, never one per connection,
+ * so that the size of a trace does not depend on the number of subscribers. The span of a batch is a child of the first
+ * traced publish in it and linked to all of them, as the messaging conventions of OpenTelemetry require.
  */
 import {
   type Context,
@@ -19,14 +19,14 @@ import {
 /** Undefined: tracing is off. */
 let sampleRatio: number | undefined;
 
-/** Turns tracing on: for publishes whose caller samples them, and this share (0 to 1) of the others. Called once at start. */
+/** Turns tracing on: for publishes whose caller sampled them, and for this share (0 to 1) of the others. Called once at start. */
 export function setSampleRatio(ratio: number): void {
   sampleRatio = ratio;
 }
 
 const tracer = () => trace.getTracer('holdfast');
 
-/** A publish that is traced: its context for others to link to, and how to end it. */
+/** The span of a traced publish: its context for other spans to link to, and the ways to end it. */
 export interface PublishSpan {
   readonly traceparent: string;
   end(stored: { readonly id: string; readonly offset: number }): void;
@@ -34,14 +34,14 @@ export interface PublishSpan {
 }
 
 /**
- * Begins the span of a publish if this one is sampled, else returns undefined.
- * @param incoming the caller's traceparent; one that is sampled is always followed
+ * Starts the span of a publish, or returns undefined when it is not sampled.
+ * @param incoming traceparent of the caller; when it is sampled, so is the publish
  */
 export function startPublish(channel: string, incoming?: string): PublishSpan | undefined {
   if (sampleRatio === undefined) return undefined;
-  const followed = incoming?.endsWith('-01') === true;
-  if (!followed && Math.random() >= sampleRatio) return undefined;
-  const parent = followed ? contextOf(incoming) : ROOT_CONTEXT;
+  const isCallerSampled = incoming?.endsWith('-01') === true;
+  if (!isCallerSampled && Math.random() >= sampleRatio) return undefined;
+  const parent = isCallerSampled ? contextOf(incoming) : ROOT_CONTEXT;
   const attributes = { ...messaging('publish', 'send'), 'messaging.destination.name': channel };
   const span = tracer().startSpan('publish', { kind: SpanKind.PRODUCER, attributes }, parent);
   const { traceId, spanId } = span.spanContext();
@@ -61,7 +61,7 @@ export function startPublish(channel: string, incoming?: string): PublishSpan | 
 
 const NO_OP = () => {};
 
-/** Begins the span of a commit when one of its publishes is traced: a child of the first, linked to all. */
+/** Starts the span of a commit when one of its publishes is traced. The returned function ends it. */
 export function recordCommit(traceparents: readonly (string | undefined)[]): (messages: number) => void {
   const traced = traceparents.filter((value) => value !== undefined);
   if (traced.length === 0) return NO_OP;
@@ -77,7 +77,7 @@ export function recordCommit(traceparents: readonly (string | undefined)[]): (me
   };
 }
 
-/** Begins the span of handing a batch to Redis, when it has a traced publish in it. The result ends it. */
+/** Starts the span of a publish to Redis when the batch contains a traced publish. The returned function ends it. */
 export function recordBackplanePublish(traceparent: string | undefined): (error?: unknown) => void {
   if (traceparent === undefined) return NO_OP;
   const attributes = { 'db.system.name': 'redis', 'db.operation.name': 'PUBLISH' };
@@ -89,18 +89,18 @@ export function recordBackplanePublish(traceparent: string | undefined): (error?
   };
 }
 
-export interface Fanout {
-  /** Of the publishes in it, those that are traced. */
+export interface FanOut {
+  /** Traceparents of the traced publishes in it. */
   readonly traceparents: readonly string[];
   readonly channel: string;
   readonly messages: number;
   readonly recipients: number;
-  /** How long it took; it has just ended. */
+  /** Duration, seconds. */
   readonly seconds: number;
 }
 
-/** Records the span of a fan-out that has just ended: one, whatever was in it. */
-export function recordFanout({ traceparents, channel, messages, recipients, seconds }: Fanout): void {
+/** Records the span of a fan-out that has just ended. */
+export function recordFanout({ traceparents, channel, messages, recipients, seconds }: FanOut): void {
   const [first] = traceparents;
   if (first === undefined || sampleRatio === undefined) return;
   const attributes = {
@@ -114,7 +114,7 @@ export function recordFanout({ traceparents, channel, messages, recipients, seco
   tracer().startSpan('fan-out', options, contextOf(first)).end();
 }
 
-/** For log lines: the trace that a traceparent belongs to. */
+/** Returns the trace id of a sampled traceparent, for log lines. */
 export function traceIdOf(traceparent: string | undefined): string | undefined {
   return /^00-([0-9a-f]{32})-[0-9a-f]{16}-01$/.exec(traceparent ?? '')?.[1];
 }

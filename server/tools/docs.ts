@@ -1,12 +1,12 @@
 /**
- * `npm run docs`: brings the generated parts of the documents up to date with the code, `--check` only says whether they are.
- * A generated part stands between `<!-- generated: name -->` and `<!-- end -->`; everything else is written by hand.
+ * `npm run docs`: writes the generated parts of the documents from the code. With `--check` it only reports stale ones.
+ * A generated part stands between `<!-- generated: name -->` and `<!-- end -->`; this tool never changes the text around it.
  */
 import { readFile, writeFile } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { Command } from 'commander';
-import { SETTINGS } from '../config.ts';
+import { SETTING_GROUPS } from '../config.ts';
 import { PROBE_SETTINGS } from '../probe/settings.ts';
 import { CLOSE_CODES, ERROR_CODES } from '../protocol/codes.ts';
 import { COMMANDS } from '../protocol/schemas.ts';
@@ -15,7 +15,7 @@ import { type Catalogue, prometheusName } from '../telemetry/definition.ts';
 
 const ROOT = join(import.meta.dirname, '..', '..');
 
-/** The documents, from the root, with the parts that each must have: a marker that is lost is an error, not a gap. */
+/** The documents by path from the root, and the generated parts that each must have. A missing marker is an error. */
 const DOCUMENTS: Readonly<Record<string, readonly string[]>> = {
   'server/README.md': ['settings', 'metrics', 'settings of a probe', 'metrics of a probe'],
   'server/PROTOCOL.md': ['commands', 'error codes', 'close codes'],
@@ -23,7 +23,7 @@ const DOCUMENTS: Readonly<Record<string, readonly string[]>> = {
 
 type Cell = string | number | boolean;
 
-/** A pipe would end the cell; outside of code, `<` would begin an HTML tag that nobody sees. */
+/** A pipe would end the cell. Outside of code, `<` would begin an HTML tag, which is not displayed. */
 const escapeCell = (cell: Cell) =>
   String(cell)
     .replaceAll('|', '\\|')
@@ -35,7 +35,7 @@ function table(head: readonly string[], rows: readonly (readonly Cell[])[]): str
   return [line(head), `|${head.map(() => '---').join('|')}|`, ...rows.map(line)].join('\n');
 }
 
-/** What envalid's validators keep of what they were given. */
+/** The part of a setting that the document shows. */
 interface SettingSpec {
   readonly desc?: string;
   readonly default?: unknown;
@@ -52,7 +52,13 @@ function settings(all: object): string {
       [spec.desc, choices && `One of ${choices}.`].filter(Boolean).join(' '),
     ];
   });
-  return table(['setting', 'default', 'what it is'], rows);
+  return table(['setting', 'default', 'meaning'], rows);
+}
+
+function settingGroups(): string {
+  return Object.entries(SETTING_GROUPS)
+    .map(([title, group]) => `### ${title}\n\n${settings(group)}`)
+    .join('\n\n');
 }
 
 function metrics(catalogue: Catalogue): string {
@@ -66,7 +72,7 @@ function metrics(catalogue: Catalogue): string {
       definition.why,
     ];
   });
-  return table(['metric', 'type', 'labels', 'what it is', 'what it tells'], rows);
+  return table(['metric', 'type', 'labels', 'meaning', 'use'], rows);
 }
 
 interface FieldSchema {
@@ -82,7 +88,7 @@ interface FieldSchema {
   readonly required?: readonly string[];
 }
 
-/** Type of a field, and what its schema asks of the value. */
+/** Type of a field and the limits that its schema sets. */
 function typeOf({ type = 'any', minLength, maxLength, minimum, maximum, pattern }: FieldSchema): string {
   const parts = [type];
   if (maxLength !== undefined) parts.push(`${minLength ?? 0} to ${maxLength} characters`);
@@ -127,7 +133,7 @@ function closeCodes(): string {
 }
 
 const PARTS: Readonly<Record<string, () => string>> = {
-  settings: () => settings(SETTINGS),
+  settings: settingGroups,
   'settings of a probe': () => settings(PROBE_SETTINGS),
   metrics: () => metrics(METRICS),
   'metrics of a probe': () => metrics(PROBE_METRICS),
@@ -136,7 +142,7 @@ const PARTS: Readonly<Record<string, () => string>> = {
   'close codes': closeCodes,
 };
 
-/** `text` with its generated parts made anew. @throws Error when they are not the `expected` ones */
+/** Returns `text` with its generated parts rendered again. @throws Error when it does not have exactly the `expected` parts */
 function fillParts(path: string, text: string, expected: readonly string[]): string {
   const found: string[] = [];
   const filled = text.replace(/<!-- generated: ([^>]+) -->[\s\S]*?<!-- end -->/g, (_match, name: string) => {
@@ -150,7 +156,7 @@ function fillParts(path: string, text: string, expected: readonly string[]): str
   return filled;
 }
 
-/** Paths of the documents, from the root, with what they should contain. @throws Error when a marker was lost */
+/** Returns the text that each document should have, by path from the root. @throws Error when a marker is missing */
 export async function renderDocs(): Promise<Map<string, string>> {
   const entries = Object.entries(DOCUMENTS).map(async ([path, parts]): Promise<[string, string]> => {
     return [path, fillParts(path, await readFile(join(ROOT, path), 'utf8'), parts)];
@@ -166,15 +172,15 @@ async function main({ check }: { check: boolean }): Promise<void> {
       process.exitCode = 1;
     } else {
       await writeFile(join(ROOT, path), content);
-      process.stdout.write(`${relative(process.cwd(), join(ROOT, path))} is up to date again.\n`);
+      process.stdout.write(`${relative(process.cwd(), join(ROOT, path))} updated.\n`);
     }
   }
 }
 
 if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
-  const program = new Command('docs').description('Brings the generated parts of the documents up to date.');
+  const program = new Command('docs').description('Writes the generated parts of the documents from the code.');
   await program
-    .option('--check', 'change nothing; exit code 1 when something is stale', false)
+    .option('--check', 'change nothing; exit with 1 when a document is stale', false)
     .action(main)
     .parseAsync();
 }

@@ -1,4 +1,4 @@
-/** Documents against the tree and the code: nothing stale, nothing broken, nothing unmentioned. */
+/** Documents match the tree and the code: no stale part, no broken link, no undocumented setting, metric or script. */
 import { execFileSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';

@@ -198,7 +198,16 @@ interface Parts {
 
 function summarise({ publishers, clients, ...rest }: Parts): SoakResult {
   const { audit, stored } = rest;
-  const zero = ['lost', 'late', 'duplicated', 'reordered', 'altered', 'unstored', 'told', 'falseRecoveries'] as const;
+  const zero = [
+    'lost',
+    'late',
+    'duplicated',
+    'reordered',
+    'altered',
+    'unstored',
+    'declaredLost',
+    'falseRecoveries',
+  ] as const;
   const problems = zero.filter((key) => audit[key] !== 0).map((key) => `${key}: ${audit[key]}`);
   if (stored !== audit.acknowledged) problems.push(`stored ${stored}, acknowledged ${audit.acknowledged}`);
   const sum = (values: readonly number[]) => values.reduce((total, value) => total + value, 0);

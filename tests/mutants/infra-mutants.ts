@@ -153,9 +153,9 @@ export const INFRA_MUTANTS: readonly Mutant[] = [
   },
   {
     part: 'logins',
-    bug: 'a password is kept for ever',
+    bug: 'a password is cached without end',
     file: 'server/aws/rotating-password.ts',
-    find: 'if (last && now() - last.at < PASSWORD_KEPT_MS)',
+    find: 'if (last && now() - last.at < PASSWORD_CACHED_MS)',
     replace: 'if (last)',
     tests: 'tests/deep/access/aws-logins',
   },

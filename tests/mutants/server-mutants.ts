@@ -4,7 +4,7 @@ import type { Mutant } from './mutant.ts';
 export const SERVER_MUTANTS: readonly Mutant[] = [
   {
     part: 'auditor',
-    bug: 'a hole is not noted as missing',
+    bug: 'a missing offset is not recorded',
     file: 'server/audit/receiver-ledger.ts',
     find: 'this.missing.append(this.next, offset - 1);',
     replace: '',
@@ -12,10 +12,10 @@ export const SERVER_MUTANTS: readonly Mutant[] = [
   },
   {
     part: 'auditor',
-    bug: 'what the history holds is not compared',
+    bug: 'received messages are not compared with the history',
     file: 'server/audit/channel-audit.ts',
     find: 'else if (claim !== ',
-    replace: 'else if (truth.id === "" && claim !== ',
+    replace: 'else if (stored.id === "" && claim !== ',
     tests: 'tests/unit/server/audit',
   },
   {
@@ -171,7 +171,7 @@ export const SERVER_MUTANTS: readonly Mutant[] = [
   },
   {
     part: 'log',
-    bug: 'what was said last is lost',
+    bug: 'the last log lines are lost at exit',
     file: 'server/logger.ts',
     find: 'output.flushSync();',
     replace: '',
@@ -265,8 +265,8 @@ export const SERVER_MUTANTS: readonly Mutant[] = [
   },
   {
     part: 'drain',
-    bug: 'a deregistered node goes on as if nothing had happened',
-    file: 'server/node.ts',
+    bug: 'a deregistered node does not drain',
+    file: 'server/node/aws.ts',
     find: "gateway.drain(config.DEREGISTRATION_DRAIN_MS).catch((error: unknown) => onError('The drain failed.', error));",
     replace: '',
     tests: 'tests/deep/drain/deregistered-node',

@@ -54,7 +54,7 @@ export const TELEMETRY_MUTANTS: readonly Mutant[] = [
   },
   {
     part: 'metrics',
-    bug: 'counters begin with their first event',
+    bug: 'counters are exported only after their first event',
     file: 'server/telemetry/metrics.ts',
     find: 'for (const series of all.values()) result.observe(series.value, series.labels);',
     replace: 'for (const series of all.values()) if (series.value > 0) result.observe(series.value, series.labels);',
@@ -63,7 +63,7 @@ export const TELEMETRY_MUTANTS: readonly Mutant[] = [
   },
   {
     part: 'metrics',
-    bug: 'the first scraper takes the pauses of the event loop away from the second',
+    bug: 'reading the event-loop lag resets it for the second scraper',
     file: 'server/telemetry/process-metrics.ts',
     find: 'lag((one) => one.max)',
     replace: 'lag((one) => { const worst = one.max; one.reset(); return worst; })',
@@ -103,7 +103,7 @@ export const TELEMETRY_MUTANTS: readonly Mutant[] = [
   },
   {
     part: 'tracing',
-    bug: 'a batch is linked to the first of its publishes alone',
+    bug: 'a batch is linked only to its first traced publish',
     file: 'server/telemetry/tracing.ts',
     find: 'links: linksTo(traced), attributes',
     replace: 'links: linksTo(traced.slice(0, 1)), attributes',
@@ -111,7 +111,7 @@ export const TELEMETRY_MUTANTS: readonly Mutant[] = [
   },
   {
     part: 'tracing',
-    bug: 'what the caller does not sample is traced',
+    bug: 'a publish that its caller did not sample is traced',
     file: 'server/telemetry/tracing.ts',
     find: "incoming?.endsWith('-01') === true",
     replace: 'incoming !== undefined',
@@ -127,7 +127,7 @@ export const TELEMETRY_MUTANTS: readonly Mutant[] = [
   },
   {
     part: 'tracing',
-    bug: 'log lines do not carry the trace',
+    bug: 'log lines do not carry the trace id',
     file: 'server/logger.ts',
     find: '...(traceId && { trace_id: traceId })',
     replace: '',
@@ -135,7 +135,7 @@ export const TELEMETRY_MUTANTS: readonly Mutant[] = [
   },
   {
     part: 'probe',
-    bug: 'the probe overlooks what the auditor found',
+    bug: 'the probe ignores findings of the auditor',
     file: 'server/probe/round.ts',
     find: 'return lost + duplicated + reordered + altered === 0;',
     replace: 'return lost + duplicated + reordered + altered < 1_000;',
@@ -143,9 +143,9 @@ export const TELEMETRY_MUTANTS: readonly Mutant[] = [
   },
   {
     part: 'probe',
-    bug: 'a recovery that was refused counts as one',
+    bug: 'the probe does not wait for the recovered messages',
     file: 'server/probe/round.ts',
-    find: 'await this.arrived(2 * messages);',
+    find: 'await this.waitForNewest(2 * messages);',
     replace: '',
     tests: 'tests/integration/observability/probe',
   },

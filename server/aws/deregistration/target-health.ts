@@ -1,11 +1,11 @@
 /**
- * Asks Elastic Load Balancing how one target is (DescribeTargetHealth of the Query API), signed with Signature V4.
- * Strict: what it does not understand is an error, never a state.
+ * Reads the state of one target from Elastic Load Balancing (DescribeTargetHealth of the Query API), signed with Signature V4.
+ * An answer that it does not understand is an error, never a state.
  *
- * The task's role needs one permission: `elasticloadbalancing:DescribeTargetHealth` on resource `*`, as the Describe
- * actions of Elastic Load Balancing know no permissions per resource. The API must be reachable from the task: through
- * NAT or the interface endpoint `com.amazonaws.<region>.elasticloadbalancing`. AWS lets an account ask 10 times a second
- * per region (bursts to 40), all its callers together.
+ * The task role needs the permission `elasticloadbalancing:DescribeTargetHealth` on the resource `*`, because the Describe
+ * actions of Elastic Load Balancing have no permissions per resource. The task must reach the API through NAT or the
+ * interface endpoint `com.amazonaws.<region>.elasticloadbalancing`. AWS allows 10 calls per second (bursts to 40) for all
+ * callers of an account and region together.
  */
 import { AwsClient } from 'aws4fetch';
 import type { Credentials } from '../credentials.ts';
@@ -13,16 +13,16 @@ import { AWS_STATES, type TargetState } from './watch.ts';
 
 export interface TargetHealthOptions {
   readonly targetGroupArn: string;
-  /** The address that ECS registered, without port. */
+  /** Address with which ECS registered the target, without port. */
   readonly address: () => Promise<string>;
   readonly port: number;
   readonly credentials: () => Promise<Credentials>;
-  /** In place of AWS's own endpoint; empty: that of the target group's region. */
+  /** URL used instead of the AWS endpoint. Empty: the endpoint of the region of the target group. */
   readonly endpoint: string;
   readonly timeoutMs: number;
 }
 
-/** An answer that is not a state: AWS refused, or said what is not understood. `code` is AWS's, such as `Throttling`. */
+/** An answer without a state. `code` is the error code of AWS, such as `Throttling`, or `UnexpectedAnswer`. */
 export class TargetHealthError extends Error {
   override readonly name = 'TargetHealthError';
   readonly code: string;
@@ -42,9 +42,9 @@ const DOMAINS: Readonly<Record<string, string>> = {
 };
 
 /**
- * The returned function asks once, without retries, and throws TargetHealthError, or fetch's errors when AWS cannot be
- * reached in time.
- * @throws TypeError at once when the ARN is none
+ * The returned function sends one request without retries. It throws TargetHealthError, or the errors of `fetch` when AWS does
+ * not answer in time.
+ * @throws TypeError when the ARN is not that of a target group
  */
 export function createTargetHealth(options: TargetHealthOptions): () => Promise<TargetState> {
   const { targetGroupArn, address, port, credentials, timeoutMs } = options;
@@ -73,17 +73,17 @@ export function createTargetHealth(options: TargetHealthOptions): () => Promise<
   };
 }
 
-/** Where to ask about this target group. @throws TypeError when the ARN is none, or of a partition without known domain */
+/** Returns the endpoint for this target group. @throws TypeError when the ARN is not that of a target group, or its partition is unknown */
 export function endpointOf(targetGroupArn: string, override: string): { url: string; region: string } {
   const [, partition = '', region = ''] = ARN.exec(targetGroupArn) ?? [];
   if (!region) throw new TypeError(`"${targetGroupArn}" is not the ARN of a target group`);
   const domain = DOMAINS[partition];
   if (override) return { url: override, region };
-  if (!domain) throw new TypeError(`The endpoint of partition "${partition}" is not known; set it`);
+  if (!domain) throw new TypeError(`The endpoint of the partition "${partition}" is not known; set AWS_ENDPOINT_URL`);
   return { url: `https://${SERVICE}.${region}.${domain}/`, region };
 }
 
-/** The state of this one target in AWS's XML. @throws TargetHealthError when it is not exactly what is expected */
+/** Returns the state of this target from the XML of AWS. @throws TargetHealthError when the XML is not exactly as expected */
 export function parseState(xml: string, id: string, port: number): TargetState {
   const list = only(only(xml, 'DescribeTargetHealthResult'), 'TargetHealthDescriptions');
   const members = elements(list, 'member');
@@ -92,7 +92,7 @@ export function parseState(xml: string, id: string, port: number): TargetState {
   const target = only(member, 'Target');
   if (only(target, 'Id') !== id || only(target, 'Port') !== String(port))
     throw new TargetHealthError('UnexpectedAnswer', 'The answer is about another target');
-  // Not the whole member: it may hold a second State and Reason, those of an administrative override.
+  // Only TargetHealth: the member may contain a second State and Reason, those of an administrative override.
   const health = only(member, 'TargetHealth');
   const state = AWS_STATES.find((name) => name === only(health, 'State'));
   if (state === undefined) throw new TargetHealthError('UnexpectedAnswer', 'The answer has a state that is not known');
@@ -105,7 +105,7 @@ function refusal(status: number, xml: string): TargetHealthError {
   return new TargetHealthError(code.slice(0, 100), message.slice(0, 500));
 }
 
-/** The content of the one element of this name. */
+/** Returns the content of the only element of this name. */
 function only(xml: string, name: string): string {
   const [content, second] = elements(xml, name);
   if (content === undefined || second !== undefined)
@@ -113,7 +113,7 @@ function only(xml: string, name: string): string {
   return content;
 }
 
-/** Contents of all elements of this name, at any depth. Enough for this API: no element of it holds one of its own name. */
+/** Returns the contents of all elements of this name, at any depth. In this API no element contains one of the same name. */
 function elements(xml: string, name: string): string[] {
   const found = xml.matchAll(new RegExp(`<${name}>([^]*?)</${name}>|<${name}\\s*/>`, 'g'));
   return [...found].map(([, content = '']) => content.trim());

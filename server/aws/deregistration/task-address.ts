@@ -1,6 +1,6 @@
 /**
- * Who am I: the address of this ECS task, which is its target's id in a target group of type `ip` (network mode awsvpc,
- * the only one of Fargate). Asks the task metadata endpoint, version 4; knows no other platform.
+ * The address of this ECS task, which is the id of its target in a target group of type `ip` (network mode awsvpc, the only
+ * one of Fargate). It comes from the task metadata endpoint, version 4; other platforms are not supported.
  */
 import { isIPv4 } from 'node:net';
 import { fetchJson } from '../fetch-json.ts';
@@ -11,7 +11,7 @@ export interface TaskAddressOptions {
   readonly timeoutMs: number;
 }
 
-/** The returned function asks until it has an answer, and then keeps it: a task's address never changes. */
+/** The returned function keeps the first address that it reads, because the address of a task never changes. */
 export function createTaskAddress({ metadataUri, timeoutMs }: TaskAddressOptions): () => Promise<string> {
   if (!metadataUri) throw new TypeError('ECS_CONTAINER_METADATA_URI_V4 is not set: this is not an ECS task');
   let address: string | undefined;
@@ -21,10 +21,10 @@ export function createTaskAddress({ metadataUri, timeoutMs }: TaskAddressOptions
   };
 }
 
-/** The task's one address. @throws TypeError when there is none or more than one */
+/** Returns the only address of the task. @throws TypeError when it has none or more than one */
 function addressOf(task: unknown): string {
   const networks = list(task, 'Containers').flatMap((container) => list(container, 'Networks'));
-  // Containers of a task share one network interface; one that is still starting has no network yet.
+  // All containers of a task share one network interface. A container that is starting has no network yet.
   const own = networks.filter((network) => field(network, 'NetworkMode') === 'awsvpc');
   const addresses = [...new Set(own.flatMap((network) => list(network, 'IPv4Addresses')))];
   const [address] = addresses;

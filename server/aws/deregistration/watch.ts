@@ -1,10 +1,10 @@
 /**
- * Tells a node that its load balancer has begun to take it out of service, which on ECS happens long before SIGTERM: by
- * asking again and again what state its target is in. Knows nothing of AWS beyond the names of the states, and never
- * takes an error for a deregistration: an API that is away or throttled must not drain the fleet.
+ * Detects that the load balancer takes this node out of service, which on ECS happens long before SIGTERM, by polling the
+ * state of its target. It knows only the names of the states, no AWS API. It never treats an error as a deregistration: an
+ * unavailable or throttled API must not drain all nodes.
  */
 
-/** States of a target, as Elastic Load Balancing names them. */
+/** States of a target in Elastic Load Balancing. */
 export const AWS_STATES = [
   'initial',
   'healthy',
@@ -16,39 +16,40 @@ export const AWS_STATES = [
 ] as const;
 
 /**
- * `absent`: not registered. AWS calls these `unused` too, with a reason; here `unused` is a target that is registered
- * with a group that no listener uses, as during a blue/green switch. That is no deregistration: the switch may go back.
+ * `absent`: not registered. AWS reports this as `unused` with the reason `Target.NotRegistered`. `unused` here means that no
+ * listener uses the target group, as during a blue/green deployment. That is not a deregistration, because the deployment
+ * may be rolled back.
  */
 export type TargetState = (typeof AWS_STATES)[number] | 'absent';
 
 export interface WatchOptions {
-  /** Asks for the state. Must settle: a poll that hangs is the last one. */
+  /** Reads the state. It must settle, because the next poll waits for it. */
   readonly state: () => Promise<TargetState>;
-  /** Mean time between an answer and the next question, milliseconds. */
+  /** Mean time between an answer and the next poll, milliseconds. */
   readonly intervalMs: number;
-  /** Called once at most; the watch is over then. */
+  /** Called at most once. The watch has then ended. */
   readonly onDeregistered: (state: TargetState) => void;
-  /** Every failed poll. */
+  /** Called for every failed poll. */
   readonly onError: (error: unknown) => void;
-  /** Every answer that differs from the one before. */
+  /** Called for every answer that differs from the one before. */
   readonly onChange?: (state: TargetState) => void;
-  /** From 0 to 1; for tests. */
+  /** Random number from 0 to 1. Tests replace it. */
   readonly random?: () => number;
 }
 
 export interface Watch {
-  /** No callback comes after it. */
+  /** No callback is called after it. */
   stop(): void;
 }
 
-/** Pauses are longer or shorter than the interval by this part of it, at most. */
+/** Largest deviation of a pause from its mean, as a share of the mean. */
 const JITTER = 0.2;
-/** Longest pause after failures, in intervals. */
+/** Longest mean pause after failures, in intervals. */
 const BACKOFF_MAX = 4;
-/** Being absent counts when it is seen this often in a row: one stale answer must not drain a node that serves. */
+/** `absent` counts after this many polls in a row, because one stale answer must not drain a node in service. */
 const ABSENT_MIN = 2;
 
-/** Starts to watch; the first question comes within one interval, at random, as nodes often start together. */
+/** Starts to poll. The first poll comes at a random time within one interval, because nodes often start together. */
 export function watchDeregistration(options: WatchOptions): Watch {
   const { state, intervalMs, onDeregistered, onError, onChange, random = Math.random } = options;
   const registration = new Registration();
@@ -59,11 +60,10 @@ export function watchDeregistration(options: WatchOptions): Watch {
 
   function next(ms: number): void {
     timer = setTimeout(() => void state().then(answered, failed), ms);
-    // Watching alone is no reason for a process to stay.
     timer.unref();
   }
 
-  // The next question is asked only after the answer, so that polls never overlap however slow the answers are.
+  // Called only after an answer, so that polls never overlap.
   function pause(): void {
     next(intervalMs * Math.min(2 ** failures, BACKOFF_MAX) * (1 - JITTER + 2 * JITTER * random()));
   }
@@ -96,16 +96,15 @@ export function watchDeregistration(options: WatchOptions): Watch {
   };
 }
 
-/** What a target's states, one after the other, say about its registration. */
+/** Derives from the sequence of states whether the target has been deregistered. */
 export class Registration {
   private registered = false;
   private absences = 0;
 
-  /** Whether this state, after those before, means that the target has been taken out of service. */
+  /** Returns whether this state, after those before, means a deregistration. */
   endsWith(state: TargetState): boolean {
     this.absences = state === 'absent' ? this.absences + 1 : 0;
-    // Before ECS has registered this task it is absent, or draining when a task that crashed had the same address:
-    // that is over, not this one.
+    // Before ECS registers this task, its target is absent. It is draining when an earlier task had the same address.
     if (state === 'draining') return this.registered;
     if (state === 'absent') return this.registered && this.absences >= ABSENT_MIN;
     if (state !== 'unused' && state !== 'unavailable') this.registered = true;

@@ -1,9 +1,9 @@
-/** Metrics of the edge: connections, who is let in, what is answered. */
+/** Metrics of the edge: connections, admission, authentication, commands and errors. */
 import { CLOSE_CODES, ERROR_CODES } from '../../protocol/codes.ts';
 import { COMMANDS } from '../../protocol/schemas.ts';
 import type { Catalogue } from '../definition.ts';
 
-/** Close codes as label values. 1005 and 1006 are what a node sees when no close frame came. */
+/** Close codes as label values. 1005 means a close frame without a code, 1006 no close frame. */
 export const CLOSE_LABELS: readonly string[] = [
   ...Object.values(CLOSE_CODES).map((info) => String(info.code)),
   '1005',
@@ -15,40 +15,40 @@ export const EDGE = {
   'holdfast.connections': {
     type: 'gauge',
     unit: '{connection}',
-    help: 'Open WebSocket connections. The scaling metric.',
-    why: 'How many people are there. A sudden fall is an incident even if nothing else says so.',
+    help: 'Open WebSocket connections. Autoscaling uses this metric.',
+    why: 'The number of connected clients. A sudden fall is an incident, even when no other metric changes.',
   },
   'holdfast.connections.limit': {
     type: 'gauge',
     unit: '{connection}',
-    help: 'Connections this node accepts (MAX_CONNECTIONS).',
-    why: 'With the connections it gives the room that is left, and whether the loss of a zone would fit in it.',
+    help: 'WebSocket connections that this node accepts (MAX_CONNECTIONS).',
+    why: 'Minus the open connections, it is the room that is left, for example for the clients of a lost zone.',
   },
   'holdfast.connections.dropped': {
     type: 'counter',
     unit: '{connection}',
-    help: 'TCP connections closed as they came, because MAX_CONNECTIONS and MAX_HTTP_CONNECTIONS together were reached.',
-    why: 'Those clients see a connection reset and no reason: the node is fuller than its limit of connections says.',
+    help: 'TCP connections that the node closed before accepting them, because MAX_CONNECTIONS plus MAX_HTTP_CONNECTIONS were open.',
+    why: 'The clients see a connection reset without a reason. The node has more TCP connections than its WebSocket limit shows.',
   },
   'holdfast.connection.lifetime.seconds': {
     type: 'histogram',
     unit: 's',
-    help: 'How long a connection lasted, at its end.',
-    why: 'Short lives are clients that do not get along: a proxy that cuts them, a deploy, a reconnect loop.',
+    help: 'Lifetime of a WebSocket connection, recorded when it closes.',
+    why: 'Short lifetimes mean that clients reconnect often: a proxy with a short idle timeout, a deploy, or a reconnect loop.',
     buckets: [1, 10, 60, 300, 900, 3_600, 14_400, 43_200, 86_400],
   },
   'holdfast.handshakes': {
     type: 'counter',
     unit: '{handshake}',
     help: 'WebSocket upgrade requests by result.',
-    why: 'Whether people get in. `full` and `paced` are ours to answer for, `bad_request` and `origin_rejected` the caller’s.',
+    why: 'Whether clients can connect. `full` and `paced` are limits of the node; `bad_request` and `origin_rejected` are errors of the client.',
     labels: { result: ['accepted', 'bad_request', 'origin_rejected', 'full', 'paced', 'draining', 'failed'] },
   },
   'holdfast.authentications': {
     type: 'counter',
     unit: '{attempt}',
-    help: 'Authentication attempts. `unavailable`: nobody could say, as keys (AUTH_JWKS_URL) cannot be fetched; `unchecked`: a ticket honoured without its single-use check because Redis was away.',
-    why: 'Many rejected at once: a key was rotated on one side only, a clock is wrong, or somebody is trying. `unavailable` is ours to answer for.',
+    help: 'Authentication attempts by method and result. `unavailable`: the keys of AUTH_JWKS_URL could not be fetched. `unchecked`: a ticket was accepted without its cross-node single-use check, because Redis was away.',
+    why: 'Many `rejected` at once: a key was rotated on one side only, a clock is wrong, or an attack. `unavailable` is a fault of the service.',
     labels: {
       method: ['ticket', 'message', 'query', 'http'],
       result: ['ok', 'rejected', 'replayed', 'late', 'unavailable', 'unchecked'],
@@ -57,22 +57,22 @@ export const EDGE = {
   'holdfast.closes': {
     type: 'counter',
     unit: '{connection}',
-    help: 'Closed connections by close code.',
-    why: 'Why people leave: 1001 by themselves, 1006 a lost network, 1012 a drain, 4000 too slow, 1011 our fault.',
+    help: 'Closed WebSocket connections by close code.',
+    why: 'Why connections end: 1001 the client left, 1006 the network failed, 1012 a drain, 4000 a slow consumer, 1011 an error of the server.',
     labels: { code: CLOSE_LABELS },
   },
   'holdfast.commands': {
     type: 'counter',
     unit: '{command}',
-    help: 'Valid commands received.',
-    why: 'What clients do: a flood of one kind names the client that causes it.',
+    help: 'Valid WebSocket commands received, by type.',
+    why: 'What clients do. Many commands of one type point to the client application that sends them.',
     labels: { type: Object.keys(COMMANDS) },
   },
   'holdfast.errors': {
     type: 'counter',
     unit: '{error}',
-    help: 'Errors answered, over WebSocket and HTTP.',
-    why: '`internal` is a fault of ours and is logged; `unavailable` is Postgres; the others are the callers’.',
+    help: 'Errors returned to clients over WebSocket and HTTP, by code.',
+    why: '`internal` is an error of the server, with a log line. `unavailable` means that Postgres or the key server is away. Most other codes are errors of the client.',
     labels: { code: Object.keys(ERROR_CODES) },
   },
 } as const satisfies Catalogue;

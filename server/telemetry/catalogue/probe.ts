@@ -1,8 +1,8 @@
-/** Metrics of a probe: what the service looks like from outside. */
+/** Metrics of a probe, which measures the service from outside. */
 import type { Catalogue } from '../definition.ts';
 import { SECONDS } from '../definition.ts';
 
-/** Steps of a probe's round, in order. `audit`: what was received is compared with what was acknowledged. */
+/** Phases of a round, in order. `audit` compares the received messages with the acknowledged ones. */
 export const PROBE_PHASES = [
   'ticket',
   'connect',
@@ -19,43 +19,43 @@ export const PROBE_METRICS = {
   'holdfast.probe.rounds': {
     type: 'counter',
     unit: '{round}',
-    help: 'Rounds of the probe by result.',
-    why: 'Whether the service works for somebody who is not us. The SLO of the probe counts these.',
+    help: 'Rounds of the probe, by result.',
+    why: 'Whether the service works for a client outside it. The SLO of the probe counts these.',
     labels: { result: ['ok', 'failed'] },
   },
   'holdfast.probe.success': {
     type: 'gauge',
     unit: '{round}',
-    help: '1 after a round that went well, 0 after one that did not.',
-    why: 'The state of this moment, per zone.',
+    help: '1 after a successful round, 0 after a failed one.',
+    why: 'The current state, per zone.',
   },
   'holdfast.probe.failures': {
     type: 'counter',
     unit: '{round}',
-    help: 'Failed rounds by the phase they failed in.',
-    why: 'Where to look first: `publish` is Postgres, `receive` Redis and the tails, `ticket` and `connect` the way in.',
+    help: 'Failed rounds, by the phase that failed.',
+    why: 'Where to look first: `publish` Postgres, `receive` Redis and the tails, `ticket` and `connect` the load balancer and authentication.',
     labels: { phase: PROBE_PHASES },
   },
   'holdfast.probe.phase.seconds': {
     type: 'histogram',
     unit: 's',
-    help: 'Duration of each phase of a round.',
-    why: 'What a user waits for, network and load balancer included.',
+    help: 'Duration of each finished phase of a round.',
+    why: 'The latency that users see, including network and load balancer.',
     labels: { phase: PROBE_PHASES },
     buckets: SECONDS,
   },
   'holdfast.probe.messages': {
     type: 'counter',
     unit: '{message}',
-    help: 'Messages of the probe by what the auditor found: each is `received` once, in order, or it is a finding.',
-    why: 'Anything but `received` breaks the promise of Holdfast, and is a page.',
+    help: 'Messages of the probe, by finding of the auditor. `received`: once and in order.',
+    why: 'Every other finding breaks the promise of Holdfast and pages the engineer on call.',
     labels: { finding: ['received', 'lost', 'duplicated', 'reordered', 'altered'] },
   },
   'holdfast.probe.paths': {
     type: 'counter',
     unit: '{round}',
-    help: 'Rounds by whether publisher and receiver were on the same node.',
-    why: 'A probe that never crosses nodes does not test Redis.',
+    help: 'Rounds by whether publisher and receiver were connected to the same node.',
+    why: 'A probe that never reaches two nodes does not test Redis.',
     labels: { path: ['same_node', 'other_node'] },
   },
 } as const satisfies Catalogue;

@@ -110,7 +110,7 @@ describeWith('redis7')('a Redis Cluster', () => {
     const report = await auditor.close();
     expect(report).toMatchObject({
       ...{ acknowledged: published, inOrder: published * clients.length, findings: [] },
-      ...{ lost: 0, duplicated: 0, reordered: 0, altered: 0, unstored: 0, told: 0 },
+      ...{ lost: 0, duplicated: 0, reordered: 0, altered: 0, unstored: 0, declaredLost: 0 },
     });
     expect(clients.map((client) => client.reconnects)).toEqual([0, 0]);
   }

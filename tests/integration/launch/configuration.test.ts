@@ -1,4 +1,4 @@
-/** Bad settings and bad starts: one clear line, and an exit code that says which of the two it was. */
+/** A node that cannot start prints the reason and exits with 2 for wrong settings, with 1 for other failures. */
 import { execFile } from 'node:child_process';
 import type { AddressInfo } from 'node:net';
 import { createServer, type Server } from 'node:net';
@@ -16,7 +16,7 @@ interface Ended {
   readonly output: string;
 }
 
-/** Runs a node until it ends by itself; a node that starts well is ended by the time limit. */
+/** Runs a node until it exits. A node that starts is killed after the time limit. */
 function run(env: Record<string, string>): Promise<Ended> {
   return new Promise((resolve) => {
     execFile(
@@ -30,7 +30,7 @@ function run(env: Record<string, string>): Promise<Ended> {
   });
 }
 
-describe('starting with bad settings', () => {
+describe('a node that cannot start', () => {
   let database: TestDatabase;
   let taken: Server;
   let logs: string;
@@ -38,7 +38,7 @@ describe('starting with bad settings', () => {
   beforeAll(async () => {
     logs = temporaryDirectory('configuration');
     database = await createDatabase();
-    // It reads and says nothing.
+    // A server that accepts connections and never replies.
     taken = createServer((socket) => socket.on('error', () => {}).resume());
     await new Promise<void>((resolve) => taken.listen(0, '127.0.0.1', resolve));
   });
@@ -56,7 +56,7 @@ describe('starting with bad settings', () => {
     METRICS_PORT: '0',
   });
 
-  test('every wrong setting is named at once, secrets are not repeated, and the exit code is 2', async () => {
+  test('every wrong setting is reported at once, secrets are not repeated, and the exit code is 2', async () => {
     const ended = await run({
       DATABASE_URL: 'mysql://root:hunter2@db/holdfast',
       AUTH_JWT_SECRET: 'tooshortsecret',
@@ -80,7 +80,7 @@ describe('starting with bad settings', () => {
     expect(ended.output.trim().split('\n')).toHaveLength(7);
   });
 
-  test('missing settings are named with what they are for', async () => {
+  test('missing settings are reported with their description', async () => {
     const ended = await run({});
     expect(ended.code).toBe(2);
     expect(ended.output).toMatch(/DATABASE_URL is not set\. PostgreSQL/);
@@ -89,17 +89,17 @@ describe('starting with bad settings', () => {
     expect(second.output).toMatch(/AUTH_JWT_SECRET or AUTH_JWKS_URL must be set/);
   });
 
-  test('a taken port is named with the setting that changes it', async () => {
+  test('a port in use is reported with the setting that changes it', async () => {
     const port = String((taken.address() as AddressInfo).port);
     const service = await run({ ...good(), PORT: port });
     expect(service.code).toBe(1);
-    expect(service.output).toContain(`Port ${port} is taken by another process; choose another with PORT.`);
+    expect(service.output).toContain(`Port ${port} is in use by another process; choose another with PORT.`);
     const metrics = await run({ ...good(), METRICS_PORT: port });
     expect(metrics.code).toBe(1);
-    expect(metrics.output).toContain(`Port ${port} is taken by another process; choose another with METRICS_PORT.`);
+    expect(metrics.output).toContain(`Port ${port} is in use by another process; choose another with METRICS_PORT.`);
   });
 
-  test('a Postgres that does not answer is waited for, within bounds, and said so', async () => {
+  test('a Postgres that cannot be reached is retried until START_TIMEOUT_MS, with a log line', async () => {
     const ended = await run({
       ...good(),
       DATABASE_URL: 'postgres://holdfast:hunter2@127.0.0.1:1/holdfast',
@@ -111,7 +111,7 @@ describe('starting with bad settings', () => {
     expect(ended.output).not.toContain('hunter2');
   });
 
-  test('a Postgres that takes the connection and says nothing is given up on as well', async () => {
+  test('a Postgres that accepts connections and never replies is given up after START_TIMEOUT_MS', async () => {
     const port = String((taken.address() as AddressInfo).port);
     const ended = await run({
       ...good(),
@@ -123,14 +123,14 @@ describe('starting with bad settings', () => {
     expect(ended.output).not.toContain('hunter2');
   });
 
-  test('a Postgres that refuses the database, the user or the password is not waited for, and says which', async () => {
+  test('a refused database, user or password is reported at once, without retries', async () => {
     const url = new URL(database.url);
     const changed = (change: Partial<Pick<URL, 'pathname' | 'username' | 'password'>>) =>
       Object.assign(new URL(url), change).href;
     const wrong: [string, RegExp][] = [
       [changed({ pathname: '/nowhere' }), /nowhere/],
       [changed({ password: 'hunter2' }), new RegExp(`password authentication failed.*${url.username}`)],
-      [changed({ username: 'nobody' }), /password authentication failed.*nobody/],
+      [changed({ username: 'stranger' }), /password authentication failed.*stranger/],
     ];
     for (const [databaseUrl, reason] of wrong) {
       const begin = performance.now();
@@ -140,16 +140,16 @@ describe('starting with bad settings', () => {
       expect(ended.output).toMatch(reason);
       expect(ended.output).not.toMatch(/hunter2|Postgres is not reachable yet/);
       expect(ended.output).not.toContain(`:${url.password}@`);
-      // START_TIMEOUT_MS is a minute: it was not waited for.
+      // START_TIMEOUT_MS is 60 s, so there was no retry.
       expect(performance.now() - begin).toBeLessThan(12_000);
     }
   });
 
-  describeWith('redis')('a Redis of another kind than REDIS_CLUSTER says', () => {
+  describeWith('redis')('a Redis that does not match REDIS_CLUSTER', () => {
     const startMember = () =>
       RedisServer.start({ logFile: join(logs, 'member.log'), args: ['--cluster-enabled', 'yes'] });
 
-    test('is refused at the start, with the setting that mends it', async () => {
+    test('is refused at start, with the setting to change', async () => {
       const one = await RedisServer.start({ logFile: join(logs, 'one.log') });
       const member = await startMember();
       const cluster = await run({ ...good(), REDIS_URL: member.url });
@@ -162,7 +162,7 @@ describe('starting with bad settings', () => {
       await Promise.all([one.stop(), member.stop()]);
     }, 60_000);
 
-    test('that comes up later is not used, and said so', async () => {
+    test('is not used when it comes up later, and is logged', async () => {
       const member = await startMember();
       await member.process.stop('SIGTERM', 5_000);
       const running = run({ ...good(), REDIS_URL: member.url });

@@ -1,4 +1,4 @@
-/** A node does not depend on whoever reads its log. */
+/** A node works and stops whether or not its log is read. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
@@ -31,20 +31,20 @@ async function start() {
   });
   const port = await eventually(() => {
     const line = /.*"msg":"Serving\."/.exec(output)?.[0];
-    if (line === undefined) throw new Error(`It does not serve: ${output}`);
+    if (line === undefined) throw new Error(`The node does not serve: ${output}`);
     return Number(/"port":(\d+)/.exec(line)?.[1]);
   });
   return { node, port, output: () => output };
 }
 
-test('its last lines are written before it ends', async () => {
+test('the last lines are written before the process exits', async () => {
   const { node, output } = await start();
   node.kill('SIGTERM');
   expect(await once(node, 'close')).toEqual([0, null]);
   expect(output()).toMatch(/"msg":"Stopped\."\}\n$/);
 });
 
-test('without a reader it serves, and stops when it is told to', async () => {
+test('without a reader of its log, a node serves and stops on SIGTERM', async () => {
   const { node, port } = await start();
   const ended = once(node, 'exit');
   node.stdout.destroy();
@@ -55,7 +55,7 @@ test('without a reader it serves, and stops when it is told to', async () => {
   clearTimeout(last);
 }, 60_000);
 
-test('a reader that comes back is told how many lines it missed', async () => {
+test('after a slow reader has caught up, the log says how many lines were dropped', async () => {
   const script = `
     const { createLogger } = await import(${JSON.stringify(join(ROOT, 'server', 'logger.ts'))});
     const log = createLogger('info', 'node');

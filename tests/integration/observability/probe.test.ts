@@ -1,4 +1,4 @@
-/** The probe against real clusters: what it finds when all is well, and the phase it names when something is broken. */
+/** The probe against real clusters: a round without faults succeeds, and a failed round names its phase. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
@@ -35,14 +35,14 @@ describeWith('redis', 'nginx')('a probe', () => {
   });
   afterAll(() => faulty?.stop());
 
-  test('goes all the way, over two nodes, and finds every message once', async () => {
+  test('runs every phase over two nodes, and receives every message once', async () => {
     const result = await runRound(options);
     expect(result).toMatchObject({
       ok: true,
       findings: { received: 6, lost: 0, duplicated: 0, reordered: 0, altered: 0 },
     });
     expect(Object.keys(result.seconds)).toEqual([...PROBE_PHASES]);
-    // One in sixteen rounds finds no second node.
+    // 1 in 16 rounds reaches no second node.
     const crossed = async () => {
       const { nodes } = await runRound(options);
       expect(nodes.publisher).not.toBe(nodes.receiver);
@@ -50,13 +50,13 @@ describeWith('redis', 'nginx')('a probe', () => {
     await eventually(crossed);
   });
 
-  test('is at ease while Redis is away: messages come later', async () => {
+  test('succeeds while Redis is away, because messages only arrive later', async () => {
     await faulty.redis.process.stop('SIGKILL', 1_000);
     expect(await runRound(options)).toMatchObject({ ok: true });
     await faulty.restartRedis();
   });
 
-  test('names the ticket when its token is refused', async () => {
+  test('a refused token fails the phase ticket', async () => {
     const wrong = round(faulty.cluster.url, 'another-secret-of-at-least-32-bytes');
     expect(await runRound(wrong)).toMatchObject({
       ok: false,
@@ -64,11 +64,11 @@ describeWith('redis', 'nginx')('a probe', () => {
     });
   });
 
-  test('names the ticket when nobody is there', async () => {
+  test('a service that does not answer fails the phase ticket', async () => {
     expect(await runRound({ ...options, url: 'http://127.0.0.1:9' })).toMatchObject({ failed: { phase: 'ticket' } });
   });
 
-  test('names publishing when Postgres is away', async () => {
+  test('a Postgres that hangs fails the phase subscribe or publish', async () => {
     expect(await runRound(options)).toMatchObject({ ok: true });
     faulty.postgres.process.kill('SIGSTOP');
     try {
@@ -82,7 +82,7 @@ describeWith('redis', 'nginx')('a probe', () => {
     await eventually(async () => expect(await runRound(options)).toMatchObject({ ok: true }), { timeoutMs: 20_000 });
   });
 
-  test('runs for ever as a program, with metrics; one round with --once, with an exit code', async () => {
+  test('the program runs rounds until SIGTERM and serves metrics; with --once it runs one round and exits with its result', async () => {
     const env = {
       PATH: process.env.PATH,
       PROBE_URL: faulty.cluster.url,
@@ -115,16 +115,16 @@ describeWith('redis', 'nginx')('a probe', () => {
     const once1 = run(['--once', '--json']);
     expect(JSON.parse(await text(once1.stdout))).toMatchObject({ ok: true });
     const failing = run(['--once'], { PROBE_URL: 'http://127.0.0.1:9' });
-    const [said, [code]] = await Promise.all([text(failing.stdout), once(failing, 'exit')]);
-    expect([code, said]).toEqual([1, expect.stringContaining('ticket     FAILED')]);
+    const [output1, [code]] = await Promise.all([text(failing.stdout), once(failing, 'exit')]);
+    expect([code, output1]).toEqual([1, expect.stringContaining('ticket     FAILED')]);
     const wrong = run(['--once'], { PROBE_URL: '', AUTH_JWT_SECRET: '' });
     const [problem, [exit]] = await Promise.all([text(wrong.stderr), once(wrong, 'exit')]);
     expect([exit, problem]).toEqual([2, expect.stringContaining('PROBE_URL is empty')]);
   });
 });
 
-/** Between the probe and a node: a middlebox that does to messages what no server may. */
-describeWith('redis')('a way that breaks messages', () => {
+/** A proxy between probe and node that changes messages in ways that no server may. */
+describeWith('redis')('a network that breaks messages', () => {
   let cluster: Awaited<ReturnType<typeof startTestCluster>>;
   const servers: Server[] = [];
   beforeAll(async () => {
@@ -135,7 +135,7 @@ describeWith('redis')('a way that breaks messages', () => {
     await cluster?.stop();
   });
 
-  /** A proxy that hands each message of the service to `mangle`, which says what the client gets instead. */
+  /** Starts a proxy that replaces each message of the service with what `mangle` returns. @returns its address */
   async function mangled(mangle: (message: string, index: number) => string[]): Promise<string> {
     const { WebSocket: Client } = await import('ws');
     let index = 0;
@@ -165,15 +165,15 @@ describeWith('redis')('a way that breaks messages', () => {
   const probe = async (mangle: (message: string, index: number) => string[]) =>
     runRound(round(await mangled(mangle), cluster.secret, { timeoutMs: 1_500 }));
 
-  describe('is found out', () => {
-    test('a message that never comes', async () => {
+  describe('is detected', () => {
+    test('a message that never arrives', async () => {
       expect(await probe((message, i) => (i === 1 ? [] : [message]))).toMatchObject({
         ok: false,
-        failed: { phase: 'audit', reason: 'Of what was acknowledged: 1 lost.' },
+        failed: { phase: 'audit', reason: 'Of the acknowledged messages: 1 lost.' },
         findings: { received: 5, lost: 1 },
       });
     });
-    test('a message that comes twice', async () => {
+    test('a message that arrives twice', async () => {
       expect(await probe((message, i) => (i === 1 ? [message, message] : [message]))).toMatchObject({
         ok: false,
         findings: { received: 6, duplicated: 1 },
@@ -187,14 +187,14 @@ describeWith('redis')('a way that breaks messages', () => {
       };
       expect(await probe(swap)).toMatchObject({ ok: false, findings: { received: 5, reordered: 1 } });
     });
-    test('a message that says something else', async () => {
+    test('a message with other data', async () => {
       const change = (message: string, i: number) => [i === 2 ? message.replace('"at":1', '"at":2') : message];
       expect(await probe(change)).toMatchObject({ ok: false, findings: { altered: 1 } });
     });
-    test('messages that no longer come', async () => {
+    test('messages that stop arriving', async () => {
       expect(await probe((message, i) => (i >= 2 ? [] : [message]))).toMatchObject({ failed: { phase: 'receive' } });
     });
-    test('a recovery that brings nothing', async () => {
+    test('a recovery without messages', async () => {
       expect(await probe((message, i) => (i >= 3 ? [] : [message]))).toMatchObject({ failed: { phase: 'recover' } });
     });
   });

@@ -1,4 +1,4 @@
-/** The trace of a message over two nodes, assembled from what a real OTLP receiver gets. */
+/** The trace of a message over two nodes, as an OTLP receiver gets it. */
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import type { Cluster } from '../../../infra/local/servers/cluster.ts';
 import { startTestCluster } from '../../support/cluster.ts';
@@ -42,7 +42,7 @@ describeWith('redis')('tracing', () => {
   const newTrace = () => (++count).toString(16).padStart(32, 'a');
   const PARENT = 'b7ad6b7169203331';
 
-  /** Publishes through the first node with the caller's traceparent, and waits until both clients have it. */
+  /** Publishes through the first node with this traceparent. */
   async function publish(data: string, traceparent: string, channel = 'room:traced') {
     const posted = await fetch(`${cluster.node(0).url}/v1/chat.postMessage`, {
       method: 'POST',
@@ -52,7 +52,7 @@ describeWith('redis')('tracing', () => {
     return (await posted.json()) as { ok: boolean; id: string; offset: number };
   }
 
-  /** The spans of a trace, by name and node, once there are so many. */
+  /** Resolves with the spans of a trace when there are as many as expected. */
   const spansOf = (traceId: string, expected: number): Promise<ReceivedSpan[]> =>
     eventually(() => {
       const spans = receiver.trace(traceId);
@@ -65,7 +65,7 @@ describeWith('redis')('tracing', () => {
     return found[0] as ReceivedSpan;
   };
 
-  test('a sampled publish is followed through commit and Redis to the fan-out on both nodes', async () => {
+  test('the trace of a sampled publish has spans for commit, Redis, and the fan-out on both nodes', async () => {
     const traceId = newTrace();
     const { id, offset } = await publish('sampled', `00-${traceId}-${PARENT}-01`);
     for (const client of clients) await client.next('message', (message) => message.data === 'sampled');
@@ -97,7 +97,7 @@ describeWith('redis')('tracing', () => {
       });
   });
 
-  test('an unsampled one leaves no span', async () => {
+  test('an unsampled publish has no span', async () => {
     const [unsampled, sampled] = [newTrace(), newTrace()];
     await publish('unsampled', `00-${unsampled}-${PARENT}-00`);
     await publish('after it', `00-${sampled}-${PARENT}-01`);
@@ -105,9 +105,9 @@ describeWith('redis')('tracing', () => {
     expect(receiver.trace(unsampled)).toEqual([]);
   });
 
-  test('a batch has one commit, linked to every traced publish in it', async () => {
+  test('a batch has one commit span, linked to every traced publish in it', async () => {
     const traces = Array.from({ length: 20 }, newTrace);
-    // All at once, so that most of them share a commit.
+    // All at once, so that most of them are in the same batch.
     await Promise.all(traces.map((traceId, i) => publish(`batch ${i}`, `00-${traceId}-${PARENT}-01`)));
     const published = await eventually(() => {
       const spans = traces.flatMap((traceId) => receiver.trace(traceId));
@@ -125,7 +125,7 @@ describeWith('redis')('tracing', () => {
     expect(fanouts.length).toBeLessThanOrEqual(2 * published.commits.length);
   });
 
-  test('a publish that fails is an error in its trace, and its log lines carry the trace', async () => {
+  test('a failed publish is an error in its trace, and its log lines carry the trace id', async () => {
     const traceId = newTrace();
     await breakHistory(async () => {
       expect((await publish('lost', `00-${traceId}-${PARENT}-01`)).ok).toBe(false);
@@ -143,7 +143,7 @@ describeWith('redis')('tracing', () => {
     });
   });
 
-  /** Without the function that stores messages, publishes fail for a reason that is ours. */
+  /** Renames the SQL function that stores messages, so that publishes fail with an internal error. */
   async function breakHistory(meanwhile: () => Promise<void>): Promise<void> {
     const { default: pg } = await import('pg');
     const client = new pg.Client({ connectionString: cluster.databaseUrl });

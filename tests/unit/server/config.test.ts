@@ -1,4 +1,4 @@
-/** Settings: defaults that work, every problem at once and by name, no secret repeated. */
+/** Settings: defaults, values, cross-checks, and a report of every problem that repeats no secret. */
 import { describe, expect, test } from '@jest/globals';
 import { ConfigError, loadConfig, SETTINGS } from '../../../server/config.ts';
 
@@ -15,12 +15,12 @@ function problems(env: Record<string, string | undefined>): readonly string[] {
   }
 }
 
-/** The variable that each problem begins with. */
+/** The variable with which each problem begins. */
 const named = (env: Record<string, string | undefined>) =>
   problems(env).map((problem) => /^[A-Z_]+/.exec(problem)?.[0]);
 
 describe('loadConfig', () => {
-  test('with the required settings alone, everything else has its default', () => {
+  test('with only the required settings, all others have their default', () => {
     expect(loadConfig(REQUIRED)).toMatchObject({
       ...REQUIRED,
       PORT: 8080,
@@ -32,7 +32,7 @@ describe('loadConfig', () => {
     });
   });
 
-  test('texts become what they stand for', () => {
+  test('texts are converted to the type of the setting', () => {
     const env = {
       PORT: '0',
       DEMO_PAGE: 'true',
@@ -52,7 +52,7 @@ describe('loadConfig', () => {
     });
   });
 
-  test('every wrong setting is named, in one line each, and its bounds with it', () => {
+  test('every wrong setting is reported, on one line each, with its bounds', () => {
     const env = {
       PORT: '65536',
       METRICS_PORT: '-1',
@@ -74,7 +74,7 @@ describe('loadConfig', () => {
     expect(() => loadConfig({})).toThrow(/^Configuration is not valid:\n {2}DATABASE_URL is not set\. PostgreSQL/);
   });
 
-  test('no message repeats what may be a secret', () => {
+  test('no message repeats a value that may be a secret', () => {
     const env = {
       DATABASE_URL: 'mysql://root:hunter2@db/holdfast',
       REDIS_URL: 'http://:hunter2@cache',
@@ -87,15 +87,15 @@ describe('loadConfig', () => {
     expect(problems(env).join()).not.toContain('hunter2');
   });
 
-  test('a key must have 32 bytes, not characters', () => {
+  test('the minimum length of a key is 32 bytes, not characters', () => {
     expect(named({ AUTH_JWT_SECRET: 'x'.repeat(31) })).toEqual(['AUTH_JWT_SECRET']);
     expect(problems({ AUTH_JWT_SECRET: 'ü'.repeat(16) })).toEqual([]);
   });
 
   test.each<[string, Record<string, string>, RegExp[]]>([
-    ['no way to check tokens', { AUTH_JWT_SECRET: '' }, [/^AUTH_JWT_SECRET or AUTH_JWKS_URL/]],
+    ['no key for tokens', { AUTH_JWT_SECRET: '' }, [/^AUTH_JWT_SECRET or AUTH_JWKS_URL/]],
     [
-      'two ways to check tokens',
+      'two keys for tokens',
       { AUTH_JWKS_URL: 'https://issuer/jwks', AUTH_TICKET_SECRET: 't'.repeat(32) },
       [/^AUTH_JWT_SECRET and AUTH_JWKS_URL/],
     ],
@@ -105,78 +105,78 @@ describe('loadConfig', () => {
       [/^AUTH_TICKET_SECRET/],
     ],
     [
-      'a password in two places',
+      'a database password in two places',
       {
         DATABASE_URL: 'postgres://holdfast:x@db/holdfast',
         DATABASE_SECRET_ARN: 'arn:aws:secretsmanager:us-east-1:123456789012:secret:rds!db-1-AbCdEf',
       },
-      [/^DATABASE_URL has a password, and DATABASE_SECRET_ARN names another/],
+      [/^DATABASE_URL has a password, and DATABASE_SECRET_ARN names another one/],
     ],
     [
-      'an ARN of something else',
+      'an ARN of another AWS service',
       { DATABASE_SECRET_ARN: 'arn:aws:s3:::bucket' },
       [/^DATABASE_SECRET_ARN: must be an ARN/],
     ],
     [
-      'certificates for a connection that would not look at them',
+      'certificate authorities for a connection that does not verify the server',
       { DATABASE_URL: 'postgres://holdfast@db/holdfast?sslmode=no-verify', DATABASE_CA: 'aws-rds' },
-      [/^DATABASE_CA asks for a verified server; DATABASE_URL must then say sslmode=verify-full/],
+      [/^DATABASE_CA has no effect unless DATABASE_URL says sslmode=verify-full/],
     ],
     [
-      'certificates in two places',
+      'certificate authorities in two places',
       { DATABASE_URL: 'postgres://holdfast@db/holdfast?sslmode=verify-full&sslrootcert=x', DATABASE_CA: 'aws-rds' },
-      [/^DATABASE_URL has sslrootcert/],
+      [/^DATABASE_URL has the parameters sslrootcert/],
     ],
     [
-      'a login by role in the clear, and without the rest',
+      'an IAM login without TLS, replication group and region',
       { REDIS_URL: 'redis://cache', REDIS_IAM_USER: 'server' },
       [/^REDIS_IAM_USER and REDIS_IAM_CACHE/, /^REDIS_IAM_USER needs TLS/, /^AWS_REGION must be set/],
     ],
     [
-      'a login by role beside a password',
+      'an IAM login and a password',
       { REDIS_URL: 'rediss://:x@cache', REDIS_IAM_USER: 'server', REDIS_IAM_CACHE: 'cache', AWS_REGION: 'us-east-1' },
       [/^REDIS_URL has a password/],
     ],
     [
-      'a cluster without a server',
+      'a Redis Cluster without an address',
       { REDIS_CLUSTER: 'true' },
-      [/^REDIS_CLUSTER is true, and REDIS_URL names no server/],
+      [/^REDIS_CLUSTER is true, but REDIS_URL names no server/],
     ],
     [
-      'a database of a cluster',
+      'a database number with a Redis Cluster',
       { REDIS_CLUSTER: 'true', REDIS_URL: 'redis://cache/1' },
-      [/^REDIS_URL chooses a database/],
+      [/^REDIS_URL names a database/],
     ],
     [
-      'a prefix that puts everything on one server of a cluster',
+      'a prefix that puts all keys on one server of a Redis Cluster',
       { REDIS_CLUSTER: 'true', REDIS_URL: 'redis://cache', REDIS_PREFIX: '{holdfast}:' },
       [/^REDIS_PREFIX has braces/],
     ],
-    ['an empty database', { DATABASE_URL: '' }, [/^DATABASE_URL/]],
+    ['an empty DATABASE_URL', { DATABASE_URL: '' }, [/^DATABASE_URL/]],
     [
       'as many lanes as connections',
       { HISTORY_LANES: '10', PG_POOL_MAX: '10' },
       [/^HISTORY_LANES \(10\).*PG_POOL_MAX/],
     ],
     [
-      'a pong that may come after the next ping',
+      'a pong that may arrive after the next ping',
       { HEARTBEAT_INTERVAL_MS: '5000', HEARTBEAT_TIMEOUT_MS: '5000' },
       [/^HEARTBEAT_TIMEOUT_MS/],
     ],
-    ['two of these', { DATABASE_URL: '', HISTORY_LANES: '20' }, [/^DATABASE_URL/, /^HISTORY_LANES/]],
-  ])('settings that do not go together are refused: %s', (_what, env, messages) => {
+    ['two problems at once', { DATABASE_URL: '', HISTORY_LANES: '20' }, [/^DATABASE_URL/, /^HISTORY_LANES/]],
+  ])('contradictory settings are refused: %s', (_what, env, messages) => {
     const found = problems(env);
     expect(found).toEqual(messages.map((message) => expect.stringMatching(message)));
   });
 
-  test('settings at the edge of going together are accepted', () => {
+  test('settings at the limit of a cross-check are accepted', () => {
     expect(problems({ HISTORY_LANES: '9', PG_POOL_MAX: '10' })).toEqual([]);
     expect(problems({ HEARTBEAT_INTERVAL_MS: '5000', HEARTBEAT_TIMEOUT_MS: '4999' })).toEqual([]);
     const jwks = { AUTH_JWT_SECRET: '', AUTH_JWKS_URL: 'https://issuer/jwks', AUTH_TICKET_SECRET: 't'.repeat(32) };
     expect(problems(jwks)).toEqual([]);
   });
 
-  test('every setting says what it is for, in one line', () => {
+  test('every setting has a description of one line', () => {
     for (const [name, spec] of Object.entries(SETTINGS as Record<string, { desc?: string }>))
       expect([name, spec.desc]).toEqual([name, expect.stringMatching(/^[A-Z].{10,}\.$/)]);
   });

@@ -1,11 +1,11 @@
-/** What is planted is what is counted: losses, duplicates, reorderings, false content, false acknowledgements. */
+/** The auditor counts exactly the injected losses, duplicates, reorderings, altered messages and false acknowledgements. */
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { Auditor } from '../../../../server/audit/auditor.ts';
 import type { AuditedMessage } from '../../../../server/audit/channel-audit.ts';
 import type { Message, Subscribed } from '../../../../server/protocol/messages.ts';
 
-/** A history that grows by hand, in pages as the HTTP interface gives them. */
+/** A history in memory, read in pages like the history over HTTP. */
 class FakeHistory {
   epoch = 'e1';
   firstKept = 1;
@@ -38,7 +38,7 @@ function setUp({ graceMs = 1_000 } = {}) {
   return { history, clock, auditor };
 }
 
-const place = (offset: number, more: Partial<Subscribed> = {}): Subscribed => ({
+const subscribedAt = (offset: number, more: Partial<Subscribed> = {}): Subscribed => ({
   type: 'subscribed',
   channel: 'c',
   epoch: 'e1',
@@ -50,8 +50,8 @@ const place = (offset: number, more: Partial<Subscribed> = {}): Subscribed => ({
 
 type Fate = 'delivered' | 'dropped' | 'doubled' | 'held';
 
-/** Offsets in the order in which they arrive: what is held arrives behind a few that follow. */
-function plant(fates: readonly Fate[], begin: number): number[] {
+/** Offsets in the order of their arrival. A held message arrives after a few that follow it. */
+function arrivals(fates: readonly Fate[], begin: number): number[] {
   const held: number[] = [];
   const deliveries = fates.flatMap((fate, index) => {
     const offset = begin + index + 1;
@@ -63,37 +63,37 @@ function plant(fates: readonly Fate[], begin: number): number[] {
   return [...deliveries, ...held];
 }
 
-/** What the definitions say about a sequence of deliveries, counted the slow way. */
-function count(deliveries: readonly number[], owed: number) {
+/** Counts a sequence of deliveries directly by the definitions. */
+function count(deliveries: readonly number[], published: number) {
   const seen = new Set(deliveries);
   const firsts = deliveries.filter((offset, index) => deliveries.indexOf(offset) === index);
   const reordered = firsts.filter((offset, index) => firsts.slice(0, index).some((earlier) => earlier > offset)).length;
   return {
-    lost: owed - seen.size,
+    lost: published - seen.size,
     duplicated: deliveries.length - firsts.length,
     reordered,
     inOrder: firsts.length - reordered,
   };
 }
 
-describe('planted faults are counted exactly', () => {
-  test('nothing planted, nothing found', async () => {
+describe('injected faults are counted exactly', () => {
+  test('without faults there is no finding', async () => {
     const { history, auditor } = setUp();
     history.add(2_500);
     const receiver = auditor.receiver('r1');
-    receiver.subscribed(place(0));
+    receiver.subscribed(subscribedAt(0));
     for (let offset = 1; offset <= 2_500; offset++) receiver.message(history.message(offset));
     await auditor.follow();
     expect(auditor.isComplete).toBe(true);
     expect(await auditor.close()).toMatchObject({
       inOrder: 2_500,
-      ...{ lost: 0, duplicated: 0, reordered: 0, late: 0, altered: 0, unstored: 0, told: 0, unchecked: 0 },
+      ...{ lost: 0, duplicated: 0, reordered: 0, late: 0, altered: 0, unstored: 0, declaredLost: 0, unchecked: 0 },
       ...{ receivers: 1, channels: 1, findings: [] },
     });
   });
 
-  test('any number of losses, duplicates, and late ones, in any order of events', async () => {
-    // Each message is delivered, dropped, doubled, or held back behind some later ones.
+  test('any number of losses, duplicates and reorderings, in any order of events', async () => {
+    // Each message is delivered, dropped, duplicated, or held until some later ones have arrived.
     const fate = fc.oneof(
       { weight: 6, arbitrary: fc.constant('delivered' as const) },
       fc.constantFrom('dropped' as const, 'doubled' as const, 'held' as const),
@@ -106,25 +106,31 @@ describe('planted faults are counted exactly', () => {
           const { history, auditor } = setUp();
           history.add(begin + fates.length);
           const receiver = auditor.receiver('r');
-          receiver.subscribed(place(begin));
-          const deliveries = plant(fates, begin);
+          receiver.subscribed(subscribedAt(begin));
+          const deliveries = arrivals(fates, begin);
           for (const [index, offset] of deliveries.entries()) {
             receiver.message(history.message(offset));
             if (index % 7 === 6) await auditor.follow();
           }
           const expected = count(deliveries, fates.length);
-          expect(await auditor.close()).toMatchObject({ ...expected, altered: 0, late: 0, told: 0, unchecked: 0 });
+          expect(await auditor.close()).toMatchObject({
+            ...expected,
+            altered: 0,
+            late: 0,
+            declaredLost: 0,
+            unchecked: 0,
+          });
         },
       ),
       { numRuns: 500 },
     );
   });
 
-  test('another message than the history has, whether it is heard of before or after the history is read', async () => {
+  test('a message that differs from the history, received before or after the history is read', async () => {
     const { history, auditor } = setUp();
     history.add(3);
     const [early, late] = [auditor.receiver('early'), auditor.receiver('late')];
-    for (const receiver of [early, late]) receiver.subscribed(place(0));
+    for (const receiver of [early, late]) receiver.subscribed(subscribedAt(0));
     const wrong = { ...history.message(2), data: { n: 'changed' } };
     const other = { ...history.message(3), id: 'another' };
     for (const message of [history.message(1), wrong, other]) early.message(message);
@@ -141,7 +147,7 @@ describe('planted faults are counted exactly', () => {
     ]);
   });
 
-  test('acknowledgements that the history does not bear out', async () => {
+  test('acknowledgements that the history contradicts', async () => {
     const { history, auditor } = setUp();
     history.add(3);
     auditor.acknowledged('c', { epoch: 'e1', offset: 1 }, { n: 1 });
@@ -154,10 +160,10 @@ describe('planted faults are counted exactly', () => {
 });
 
 describe('when something counts as lost', () => {
-  test('only after the grace; what comes later still is late, and stays counted as lost', async () => {
+  test('only after the grace period; what arrives later counts as late, and still as lost', async () => {
     const { history, clock, auditor } = setUp({ graceMs: 1_000 });
     const receiver = auditor.receiver('r');
-    receiver.subscribed(place(0));
+    receiver.subscribed(subscribedAt(0));
     history.add(3);
     receiver.message(history.message(1));
     receiver.message(history.message(3));
@@ -173,10 +179,10 @@ describe('when something counts as lost', () => {
     expect(await auditor.close()).toMatchObject({ lost: 1, late: 1, duplicated: 0, reordered: 0 });
   });
 
-  test('a receiver that is away is owed nothing until it is back, and everything then', async () => {
+  test('a disconnected receiver loses nothing until it is back, and should then get everything', async () => {
     const { history, clock, auditor } = setUp();
     const receiver = auditor.receiver('r');
-    receiver.subscribed(place(0));
+    receiver.subscribed(subscribedAt(0));
     receiver.disconnected();
     history.add(5);
     await auditor.follow();
@@ -184,44 +190,44 @@ describe('when something counts as lost', () => {
     await auditor.follow();
     expect(auditor.report().lost).toBe(0);
     expect(receiver.position('c')).toEqual({ epoch: 'e1', offset: 0 });
-    receiver.subscribed(place(0, { recovered: true, top: 5 }));
+    receiver.subscribed(subscribedAt(0, { recovered: true, top: 5 }));
     for (const offset of [1, 2, 3]) receiver.message(history.message(offset));
     expect(await auditor.close()).toMatchObject({ inOrder: 3, lost: 2 });
   });
 
-  test('a server that says recovered and goes on later has lost what lies between', async () => {
+  test('when a server says recovered but continues later, the messages between are lost', async () => {
     const { history, auditor } = setUp();
     const receiver = auditor.receiver('r');
-    receiver.subscribed(place(0));
+    receiver.subscribed(subscribedAt(0));
     history.add(5);
     receiver.disconnected();
-    receiver.subscribed(place(3, { recovered: true, top: 5 }));
+    receiver.subscribed(subscribedAt(3, { recovered: true, top: 5 }));
     receiver.message(history.message(4));
     receiver.message(history.message(5));
-    expect(await auditor.close()).toMatchObject({ lost: 3, told: 0 });
+    expect(await auditor.close()).toMatchObject({ lost: 3, declaredLost: 0 });
   });
 
-  test('what a receiver was told of is not lost; a new epoch without a word is a false recovery', async () => {
+  test('declared losses do not count as lost; recovered: true in another epoch is a false recovery', async () => {
     const { history, auditor } = setUp();
-    const [told, deceived] = [auditor.receiver('told'), auditor.receiver('deceived')];
-    for (const receiver of [told, deceived]) receiver.subscribed(place(0));
+    const [informed, misled] = [auditor.receiver('informed'), auditor.receiver('misled')];
+    for (const receiver of [informed, misled]) receiver.subscribed(subscribedAt(0));
     history.add(10);
-    told.message(history.message(1));
-    told.subscribed(place(8, { recovered: false, reason: 'history_expired' }));
-    for (const offset of [9, 10]) told.message(history.message(offset));
-    expect(auditor.report()).toMatchObject({ told: 7, inOrder: 3 });
+    informed.message(history.message(1));
+    informed.subscribed(subscribedAt(8, { recovered: false, reason: 'history_expired' }));
+    for (const offset of [9, 10]) informed.message(history.message(offset));
+    expect(auditor.report()).toMatchObject({ declaredLost: 7, inOrder: 3 });
     history.epoch = 'e2';
-    told.subscribed(place(10, { epoch: 'e2', recovered: false, reason: 'epoch_changed' }));
-    deceived.subscribed(place(10, { epoch: 'e2', recovered: true }));
-    expect(await auditor.close()).toMatchObject({ falseRecoveries: 1, lost: 0, told: 7 });
+    informed.subscribed(subscribedAt(10, { epoch: 'e2', recovered: false, reason: 'epoch_changed' }));
+    misled.subscribed(subscribedAt(10, { epoch: 'e2', recovered: true }));
+    expect(await auditor.close()).toMatchObject({ falseRecoveries: 1, lost: 0, declaredLost: 7 });
   });
 
-  test('retention leaves nothing to compare with, and is not read through from the begin', async () => {
+  test('expired messages are not compared, and reading skips them', async () => {
     const { history, auditor } = setUp();
     history.add(50_000);
     history.firstKept = 48_500;
     const receiver = auditor.receiver('r');
-    receiver.subscribed(place(45_000));
+    receiver.subscribed(subscribedAt(45_000));
     receiver.message(history.message(45_001));
     await auditor.follow();
     expect(history.reads).toBeLessThan(10);
@@ -233,7 +239,7 @@ test('latency is from the commit to the first arrival', async () => {
   const { history, auditor } = setUp();
   history.add(2);
   const receiver = auditor.receiver('r');
-  receiver.subscribed(place(0));
+  receiver.subscribed(subscribedAt(0));
   receiver.message({ ...history.message(1), created_at: new Date(Date.now() - 5_000).toISOString() });
   receiver.message(history.message(1));
   receiver.message({ ...history.message(2), created_at: new Date(Date.now() + 60_000).toISOString() });

@@ -1,6 +1,6 @@
-/** The password of a database that changes it: asked for once at a time, kept for a moment, stale rather than none. */
+/** A rotating password is read once for concurrent connections, cached, and reused while the secret cannot be read. */
 import { expect, test } from '@jest/globals';
-import { createRotatingPassword, PASSWORD_KEPT_MS } from '../../../../server/aws/rotating-password.ts';
+import { createRotatingPassword, PASSWORD_CACHED_MS } from '../../../../server/aws/rotating-password.ts';
 
 function setUp() {
   const state = { answer: '{"username":"holdfast","password":"one"}' as string | Error, now: 0, reads: 0 };
@@ -17,27 +17,27 @@ function setUp() {
   return { state, stale, password };
 }
 
-test('connections that open together are one question', async () => {
+test('connections that open together cause one read', async () => {
   const { state, password } = setUp();
   expect(await Promise.all([password(), password(), password()])).toEqual(['one', 'one', 'one']);
   expect(await password()).toBe('one');
   expect(state.reads).toBe(1);
 });
 
-test('a new password is known as soon as the old one has been kept long enough', async () => {
+test('a new password is read when the cache time of the old one is over', async () => {
   const { state, password } = setUp();
   await password();
   state.answer = '{"password":"two"}';
-  state.now = PASSWORD_KEPT_MS - 1;
+  state.now = PASSWORD_CACHED_MS - 1;
   expect(await password()).toBe('one');
-  state.now = PASSWORD_KEPT_MS;
+  state.now = PASSWORD_CACHED_MS;
   expect(await password()).toBe('two');
 });
 
-test('while the secret cannot be read, the last password is tried, and somebody is told', async () => {
+test('while the secret cannot be read, the last password is used and onStale is called', async () => {
   const { state, stale, password } = setUp();
   await password();
-  state.now = PASSWORD_KEPT_MS;
+  state.now = PASSWORD_CACHED_MS;
   state.answer = new Error('away');
   expect(await password()).toBe('one');
   expect(stale).toHaveLength(1);
@@ -46,10 +46,10 @@ test('while the secret cannot be read, the last password is tried, and somebody 
 });
 
 test.each([
-  ['nothing could ever be read', new Error('away'), /away/],
-  ['the secret is no JSON', 'hunter2', /is not JSON/],
+  ['the secret was never readable', new Error('away'), /away/],
+  ['the secret is not JSON', 'hunter2', /is not JSON/],
   ['the secret has no password', '{"username":"holdfast","pass":"hunter2"}', /has no password/],
-])('%s: an error that shows nothing of it', async (_what, answer, message) => {
+])('%s: the error contains no part of the secret', async (_what, answer, message) => {
   const { state, password } = setUp();
   state.answer = answer;
   const error = (await password().catch((caught: unknown) => caught)) as Error;

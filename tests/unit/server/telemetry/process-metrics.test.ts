@@ -1,4 +1,4 @@
-/** What a node says of its event loop must not depend on who has looked before: there are two scrapers on AWS. */
+/** Gauges of the process do not change when they are read, because two scrapers read them on AWS. */
 import { beforeAll, expect, test } from '@jest/globals';
 import type { Metrics } from '../../../../server/telemetry/metrics.ts';
 import { observeProcess } from '../../../../server/telemetry/process-metrics.ts';
@@ -17,7 +17,7 @@ beforeAll(async () => {
 
 const read = (name: string) => gauges.get(name)?.() ?? Number.NaN;
 
-test('a pause is seen by every scraper, not by the first alone', () => {
+test('every scraper sees a pause of the event loop, not only the first', () => {
   for (let i = 0; i < 3; i++) {
     expect(read('holdfast.event.loop.lag.seconds 1')).toBeGreaterThan(0.25);
     expect(read('holdfast.event.loop.utilization.ratio')).toBeGreaterThan(0.3);
@@ -25,7 +25,7 @@ test('a pause is seen by every scraper, not by the first alone', () => {
   expect(read('holdfast.event.loop.lag.seconds 0.5')).toBeLessThan(0.2);
 });
 
-test('memory is below what ends the process, and the start lies before now', () => {
+test('memory is below the limits, and the start time is in the past', () => {
   for (const kind of ['resident', 'heap']) {
     expect(read(`holdfast.memory.bytes ${kind}`)).toBeGreaterThan(1e6);
     expect(read(`holdfast.memory.limit.bytes ${kind}`)).toBeGreaterThan(read(`holdfast.memory.bytes ${kind}`));

@@ -1,4 +1,4 @@
-/** What ECS tells a task: credentials, kept as long as they are good, and the task's own address. */
+/** What ECS provides to a task: credentials, cached while they are valid, and the address of the task. */
 import { createServer, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
@@ -53,21 +53,21 @@ describe('credentials', () => {
     });
   const expected = { accessKeyId: 'ASIA', secretAccessKey: 'secret', sessionToken: 'token' };
 
-  test('fixed keys are taken as they are, before any endpoint', async () => {
+  test('fixed keys have precedence over every endpoint', async () => {
     const keys = { accessKeyId: 'AKIA', secretAccessKey: 'secret' };
     expect(await createCredentials({ ...NONE, ...keys })()).toEqual(keys);
     const all = { ...keys, sessionToken: 'token' };
     expect(await createCredentials({ ...NONE, ...all, containerCredentialsRelativeUri: '/v2/x' })()).toEqual(all);
   });
 
-  test('are fetched with the authorization token, and once while they are good', async () => {
+  test('are fetched with the authorization token, and only once while they are valid', async () => {
     answerWith(temporary(60));
     const credentials = fromEndpoint();
     expect([await credentials(), await credentials()]).toEqual([expected, expected]);
     expect(requests).toEqual([{ path: '/creds?id=1', authorization: 'of-task' }]);
   });
 
-  test('are renewed before they expire; old ones serve while that fails, and no longer than they are good', async () => {
+  test('are renewed before they expire; while that fails, the old ones are used until they expire', async () => {
     answerWith(temporary(4));
     const credentials = fromEndpoint();
     await credentials();
@@ -85,20 +85,20 @@ describe('credentials', () => {
   });
 
   test.each<[string, unknown, RegExp]>([
-    ['no JSON', 'TOP-SECRET', /not JSON/],
+    ['no JSON', 'TOP-SECRET', /did not answer with JSON/],
     ['no object', '"TOP-SECRET"', /without Expiration/],
     ['no secret', temporary(60, { SecretAccessKey: undefined, Token: 'TOP-SECRET' }), /without SecretAccessKey/],
     ['an empty token', temporary(60, { SecretAccessKey: 'TOP-SECRET', Token: '' }), /without Token/],
     ['a number as key', temporary(60, { AccessKeyId: 1 }), /without AccessKeyId/],
-    ['no end', temporary(60, { Expiration: 'never' }), /Expiration/],
-  ])('an answer with %s is an error that holds no secret', async (_what, body, message) => {
+    ['no expiry', temporary(60, { Expiration: 'never' }), /Expiration/],
+  ])('an answer with %s is an error that contains no secret', async (_what, body, message) => {
     answerWith(body);
     const error = await fromEndpoint()().catch((thrown: unknown) => thrown);
     expect(String(error)).toMatch(message);
     expect(String(error)).not.toContain('TOP-SECRET');
   });
 
-  test('without any source, or with one that would be asked in the clear over a network, nothing starts', () => {
+  test('without a source, or with an unencrypted one on another machine, creation fails', () => {
     expect(() => createCredentials(NONE)).toThrow('task role');
     expect(() => createCredentials({ ...NONE, accessKeyId: 'AKIA' })).toThrow('task role');
     const full = (uri: string) => () => createCredentials({ ...NONE, containerCredentialsFullUri: uri });
@@ -114,7 +114,7 @@ describe('the address of the task', () => {
   const task = (...networks: unknown[][]) => ({ Containers: networks.map((Networks) => ({ Networks })) });
   const addressNow = () => createTaskAddress({ metadataUri: `${url}/v4/abc`, timeoutMs: 20_000 });
 
-  test('is that of all its containers, and asked for until it is known', async () => {
+  test('is the address of all containers, and is read until it is known', async () => {
     const address = addressNow();
     answerWith(task([], []));
     await expect(address()).rejects.toThrow('one IPv4 address');
@@ -126,7 +126,7 @@ describe('the address of the task', () => {
   test.each<[string, unknown]>([
     ['two addresses', task([network('10.0.0.5', '10.0.0.6')])],
     ['a bridge', task([{ NetworkMode: 'bridge', IPv4Addresses: ['172.17.0.2'] }])],
-    ['what is no address', task([network('localhost')])],
+    ['an invalid address', task([network('localhost')])],
     ['a number', task([network(10)])],
     ['no containers', {}],
     ['nothing', 'null'],
@@ -135,7 +135,7 @@ describe('the address of the task', () => {
     await expect(addressNow()()).rejects.toThrow('one IPv4 address');
   });
 
-  test('is not to be had outside of ECS', () => {
+  test('is an error outside ECS', () => {
     expect(() => createTaskAddress({ metadataUri: '', timeoutMs: 1 })).toThrow('not an ECS task');
   });
 });

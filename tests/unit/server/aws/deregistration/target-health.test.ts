@@ -1,4 +1,4 @@
-/** What is asked of Elastic Load Balancing, and how strictly its answers are read. */
+/** The request for the state of a target, and the strict parsing of the answer. */
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -30,7 +30,7 @@ describe('the answer', () => {
     ['healthy', state('healthy'), 'healthy'],
     ['draining', state('draining', 'Target.DeregistrationInProgress'), 'draining'],
     ['initial, on several lines', '\n  <State>\n    initial\n  </State>\n', 'initial'],
-    ['in no use', state('unused', 'Target.NotInUse'), 'unused'],
+    ['not in use', state('unused', 'Target.NotInUse'), 'unused'],
     ['unused without reason', state('unused'), 'unused'],
     ['not registered', state('unused', 'Target.NotRegistered'), 'absent'],
     ['unhealthy and drained by a network load balancer', state('unhealthy.draining'), 'unhealthy.draining'],
@@ -51,7 +51,7 @@ describe('the answer', () => {
   test.each([
     ['empty', ''],
     ['JSON', '{"TargetHealthDescriptions":[]}'],
-    ['a page of some proxy', '<html><body>OK</body></html>'],
+    ['an HTML page of a proxy', '<html><body>OK</body></html>'],
     ['another answer', '<DescribeTagsResponse><DescribeTagsResult/></DescribeTagsResponse>'],
     ['cut off', answer(member(state('draining'))).slice(0, 250)],
     ['without the list', '<DescribeTargetHealthResult></DescribeTargetHealthResult>'],
@@ -61,12 +61,12 @@ describe('the answer', () => {
     ['without target', answer(member(state('draining'), ''))],
     ['without state', answer(member('<Reason>Target.NotRegistered</Reason>'))],
     ['with two states', answer(member(state('healthy') + state('draining')))],
-    ['with a state that nobody knows', answer(member(state('gone')))],
-  ])('that is %s is an error', (_what, xml) => expect(() => parse(xml)).toThrow('UnexpectedAnswer'));
+    ['with an unknown state', answer(member(state('gone')))],
+  ])('that is invalid is an error: %s', (_what, xml) => expect(() => parse(xml)).toThrow('UnexpectedAnswer'));
 });
 
 describe('the endpoint', () => {
-  test('is that of the region and partition of the target group, unless another is set', () => {
+  test('belongs to the region and partition of the target group, unless AWS_ENDPOINT_URL is set', () => {
     const url = (arn: string, override = '') => endpointOf(arn, override);
     expect(url(ARN)).toEqual({ url: 'https://elasticloadbalancing.eu-west-1.amazonaws.com/', region: 'eu-west-1' });
     expect(url(ARN.replace('aws:', 'aws-cn:').replace('eu-west-1', 'cn-north-1')).url).toBe(
@@ -97,8 +97,8 @@ describe('the request', () => {
     server?.close();
   });
 
-  /** A question to a server that answers like this. */
-  async function ask(
+  /** Sends the request to a server that replies with `reply`. */
+  async function send(
     reply: (request: IncomingMessage, response: ServerResponse, body: string) => void,
     options: Partial<TargetHealthOptions> = {},
   ) {
@@ -119,9 +119,9 @@ describe('the request', () => {
     })();
   }
 
-  test('asks for this one target, signed for its region and with the session token', async () => {
+  test('names this target, and is signed for its region with the session token', async () => {
     let seen: [IncomingMessage, string] | undefined;
-    const found = await ask((request, response, body) => {
+    const found = await send((request, response, body) => {
       seen = [request, body];
       response.end(answer(member(state('healthy'))));
     });
@@ -140,10 +140,10 @@ describe('the request', () => {
     );
   });
 
-  test('a refusal is an error with the code of AWS, asked once and not again and again', async () => {
+  test('a refusal is an error with the code of AWS, without a retry', async () => {
     let requests = 0;
     const xml = '<ErrorResponse><Error><Code>Throttling</Code><Message>Rate exceeded</Message></Error></ErrorResponse>';
-    const asked = ask((_request, response) => {
+    const asked = send((_request, response) => {
       requests++;
       response.writeHead(503).end(xml);
     });
@@ -151,20 +151,20 @@ describe('the request', () => {
     expect(requests).toBe(1);
   });
 
-  test('so is one that says nothing, a redirect, or none at all within the time', async () => {
-    await expect(ask((_request, response) => response.writeHead(502).end('<html>'))).rejects.toThrow('HTTP 502');
+  test('an answer without code, a redirect and a timeout are errors', async () => {
+    await expect(send((_request, response) => response.writeHead(502).end('<html>'))).rejects.toThrow('HTTP 502');
     server?.close();
-    const moved = ask((request, response) => {
+    const moved = send((request, response) => {
       if (request.url === '/') response.writeHead(307, { location: '/elsewhere' }).end();
       else response.end(answer(member(state('draining'))));
     });
     await expect(moved).rejects.toThrow('fetch failed');
     server?.close();
-    await expect(ask(() => {}, { timeoutMs: 200 })).rejects.toThrow(/timeout/i);
+    await expect(send(() => {}, { timeoutMs: 200 })).rejects.toThrow(/timeout/i);
     server?.closeAllConnections();
     server?.close();
-    // The status arrives in time, the rest does not.
-    const half = ask((_request, response) => void response.writeHead(200).write('<Desc'), { timeoutMs: 200 });
+    // The status arrives in time, the body does not.
+    const half = send((_request, response) => void response.writeHead(200).write('<Desc'), { timeoutMs: 200 });
     await expect(half).rejects.toThrow(/timeout/i);
   });
 });
