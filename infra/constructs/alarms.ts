@@ -2,7 +2,8 @@
 import { CloudwatchMetricAlarm } from '@cdktf/provider-aws/lib/cloudwatch-metric-alarm/index.js';
 import { Construct } from 'constructs';
 import type { Environment } from '../environments/types.ts';
-import { type Alarm, alarmName } from '../plan/observability/alarms.ts';
+import type { Alarm } from '../plan/observability/alarms/alarm.ts';
+import { alarmName } from '../plan/observability/alarms.ts';
 
 export interface AlarmsProps {
   readonly environment: Environment;

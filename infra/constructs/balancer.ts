@@ -7,11 +7,11 @@ import { LbListener } from '@cdktf/provider-aws/lib/lb-listener/index.js';
 import { LbTargetGroup } from '@cdktf/provider-aws/lib/lb-target-group/index.js';
 import { Route53Record } from '@cdktf/provider-aws/lib/route53-record/index.js';
 import { Construct } from 'constructs';
-import { nameOf } from '../environments/names.ts';
+import { grafanaHost, nameOf } from '../environments/names.ts';
 import type { Environment } from '../environments/types.ts';
+import { PORTS } from '../plan/ports.ts';
 import { Certificate } from './certificate.ts';
 import { PrivateBucket } from './private-bucket.ts';
-import { PORTS } from './security-groups.ts';
 
 export interface BalancerProps {
   readonly environment: Environment;
@@ -27,9 +27,6 @@ const TLS_POLICY = 'ELBSecurityPolicy-TLS13-1-2-Res-2021-06';
  * of a refusal too, and a day of it would bring them back to the full node for a day.
  */
 const STICKY_SECONDS = 4;
-
-/** The host under which Grafana is reached. */
-export const grafanaHost = (host: string) => `grafana-${host}`;
 
 export class Balancer extends Construct {
   readonly arn: string;

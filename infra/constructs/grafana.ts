@@ -14,11 +14,11 @@ import { Construct } from 'constructs';
 import { logName, nameOf } from '../environments/names.ts';
 import type { Environment } from '../environments/types.ts';
 import { PROVISIONING } from '../plan/observability/grafana-files.ts';
+import { PORTS } from '../plan/ports.ts';
 import { grafanaContainers } from '../plan/task/grafana-containers.ts';
 import { GeneratedSecret } from './generated-secret.ts';
 import { LogGroup } from './log-group.ts';
 import { PrivateBucket } from './private-bucket.ts';
-import { PORTS } from './security-groups.ts';
 import { ServiceRole } from './service-role.ts';
 import { ExecutionRole } from './task-roles.ts';
 

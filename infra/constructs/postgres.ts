@@ -6,8 +6,8 @@ import { DbSubnetGroup } from '@cdktf/provider-aws/lib/db-subnet-group/index.js'
 import { Construct } from 'constructs';
 import { nameOf } from '../environments/names.ts';
 import type { Environment } from '../environments/types.ts';
+import { PORTS } from '../plan/ports.ts';
 import { LogGroup } from './log-group.ts';
-import { PORTS } from './security-groups.ts';
 import { ServiceRole } from './service-role.ts';
 
 export interface PostgresProps {

@@ -10,7 +10,8 @@ import { ElasticacheUserGroup } from '@cdktf/provider-aws/lib/elasticache-user-g
 import { Construct } from 'constructs';
 import { nameOf } from '../environments/names.ts';
 import type { Environment, RedisSettings } from '../environments/types.ts';
-import { PORTS } from './security-groups.ts';
+import { PORTS } from '../plan/ports.ts';
+import { CLUSTER_ACCESS, SERVER_ACCESS } from '../plan/redis-access.ts';
 
 export interface RedisProps {
   readonly environment: Environment;
@@ -28,12 +29,6 @@ const PARAMETERS: Readonly<Record<string, string>> = {
   'client-output-buffer-limit-pubsub-soft-limit': String(16 * 1024 * 1024),
   'client-output-buffer-limit-pubsub-soft-seconds': '60',
 };
-
-/** What a server may do: its own keys and channels, nothing that touches the whole Redis but the INFO that a client begins with. */
-export const SERVER_ACCESS = 'on ~holdfast:* &holdfast:* -@all +@read +@write +@pubsub +@connection -@dangerous +info';
-
-/** In a cluster, also to learn which of its servers has what. */
-export const CLUSTER_ACCESS = `${SERVER_ACCESS} +cluster|slots`;
 
 export class Redis extends Construct {
   readonly host: string;

@@ -10,14 +10,12 @@ import { VpcSecurityGroupIngressRule } from '@cdktf/provider-aws/lib/vpc-securit
 import { Construct } from 'constructs';
 import { nameOf } from '../environments/names.ts';
 import type { Environment } from '../environments/types.ts';
+import { PORTS } from '../plan/ports.ts';
 
 export interface SecurityGroupsProps {
   readonly environment: Environment;
   readonly vpc: Vpc;
 }
-
-/** Ports of the parts. */
-export const PORTS = { https: 443, http: 80, server: 8_080, postgres: 5_432, redis: 6_379, grafana: 3_000 } as const;
 
 const ANYWHERE = '0.0.0.0/0';
 const GROUPS = {

@@ -5,8 +5,8 @@ import type { LbListener } from '@cdktf/provider-aws/lib/lb-listener/index.js';
 import { Construct } from 'constructs';
 import { nameOf, SERVER_SERVICE } from '../environments/names.ts';
 import type { Environment } from '../environments/types.ts';
+import { PORTS } from '../plan/ports.ts';
 import type { ContainerDefinition } from '../plan/task/containers.ts';
-import { PORTS } from './security-groups.ts';
 
 export interface ServerServiceProps {
   readonly environment: Environment;

@@ -11,3 +11,6 @@ export const logName = (environment: Environment, what: string) => `/${nameOf(en
 /** Names that metrics carry as dimensions, and so must be known before the things are there. */
 export const clusterName = (environment: Environment) => `holdfast-${environment.name}`;
 export const SERVER_SERVICE = 'server';
+
+/** The host name under which Grafana answers, for the host name of the service. */
+export const grafanaHost = (host: string) => `grafana-${host}`;

@@ -4,7 +4,7 @@
  */
 import { existsSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { describeExit, ManagedProcess } from './process.ts';
+import { describeExit, ManagedProcess } from './managed-process.ts';
 import { findProgram } from './programs.ts';
 import { removeTemporary, temporaryDirectory } from './reaper.ts';
 

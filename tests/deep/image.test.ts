@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { ROOT } from '../../infra/host/paths.ts';
 import { freePorts } from '../../infra/host/ports.ts';
-import type { ManagedProcess } from '../../infra/host/process.ts';
+import type { ManagedProcess } from '../../infra/host/managed-process.ts';
 import { removeTemporary, temporaryDirectory } from '../../infra/host/reaper.ts';
 import { IMAGE_PROGRAMS, importedPackages } from '../../infra/image/runtime-package.ts';
 import { RedisServer } from '../../infra/local/servers/redis.ts';

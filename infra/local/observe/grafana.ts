@@ -3,7 +3,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { ALL_BOARDS } from '../../../dashboards/boards/index.ts';
 import { grafanaDashboard } from '../../../dashboards/lib/grafana.ts';
-import { ManagedProcess } from '../../host/process.ts';
+import { ManagedProcess } from '../../host/managed-process.ts';
 import { findProgram } from '../../host/programs.ts';
 import { removeTemporary, temporaryDirectory } from '../../host/reaper.ts';
 

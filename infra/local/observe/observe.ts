@@ -2,9 +2,9 @@
 import { join } from 'node:path';
 import { ruleFile } from '../../../dashboards/lib/rule.ts';
 import { RULE_GROUPS } from '../../../dashboards/rules/index.ts';
+import type { ManagedProcess } from '../../host/managed-process.ts';
 import { installPackages, whyNotInstallable } from '../../host/packages.ts';
 import { isFree } from '../../host/ports.ts';
-import type { ManagedProcess } from '../../host/process.ts';
 import { removeTemporary, temporaryDirectory } from '../../host/reaper.ts';
 import type { Cluster } from '../servers/cluster.ts';
 import { ProbeProcess } from '../servers/probe.ts';

@@ -5,8 +5,8 @@
  */
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
+import type { ManagedProcess } from '../../host/managed-process.ts';
 import { adjacentFreePorts, freePort, freePorts } from '../../host/ports.ts';
-import type { ManagedProcess } from '../../host/process.ts';
 import { removeTemporary, temporaryDirectory } from '../../host/reaper.ts';
 import { signToken, type TokenClaims } from '../token/sign-token.ts';
 import { NginxServer } from './nginx.ts';

@@ -1,6 +1,7 @@
 /** One Holdfast node as a child process: the built `dist/server/main.js`, told by its environment what to be. */
+
+import { ManagedProcess } from '../../host/managed-process.ts';
 import { SERVER_MAIN } from '../../host/paths.ts';
-import { ManagedProcess } from '../../host/process.ts';
 
 export interface NodeOptions {
   readonly name: string;

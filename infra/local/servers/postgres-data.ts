@@ -6,7 +6,7 @@ import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { describeExit, ManagedProcess } from '../../host/process.ts';
+import { describeExit, ManagedProcess } from '../../host/managed-process.ts';
 import { commandLine } from '../../host/process-identity.ts';
 import { canEnter, giveTo, type User } from '../../host/unprivileged.ts';
 import type { PostgresBinaries } from './postgres-binaries.ts';

@@ -5,8 +5,8 @@
  */
 import { join } from 'node:path';
 import pg from 'pg';
+import { ManagedProcess } from '../../host/managed-process.ts';
 import { freePort } from '../../host/ports.ts';
-import { ManagedProcess } from '../../host/process.ts';
 import { removeTemporary, temporaryDirectory } from '../../host/reaper.ts';
 import { giveTo, type User, unprivilegedUser } from '../../host/unprivileged.ts';
 import { type PostgresBinaries, postgresBinaries } from './postgres-binaries.ts';

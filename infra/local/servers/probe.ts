@@ -1,7 +1,8 @@
 /** A probe as a child process: the built `dist/server/probe/main.js`, told by its environment what to look at. */
+
+import { ManagedProcess } from '../../host/managed-process.ts';
 import { PROBE_MAIN } from '../../host/paths.ts';
 import { freePort } from '../../host/ports.ts';
-import { ManagedProcess } from '../../host/process.ts';
 
 export interface ProbeOptions {
   /** The service as clients reach it. */

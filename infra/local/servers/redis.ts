@@ -3,8 +3,8 @@
  * Holdfast needs nothing of it there. Never installs Redis: where it is missing, callers go on without and say so.
  */
 import { connect } from 'node:net';
+import { ManagedProcess } from '../../host/managed-process.ts';
 import { freePort } from '../../host/ports.ts';
-import { ManagedProcess } from '../../host/process.ts';
 import { findProgram } from '../../host/programs.ts';
 import { removeTemporary, temporaryDirectory } from '../../host/reaper.ts';
 

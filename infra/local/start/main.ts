@@ -1,6 +1,6 @@
 /** `npm start`: a whole Holdfast in the foreground. Owns exit codes and the end; the steps are in `launcher.ts`. */
 
-import { describeExit, indent, type ManagedProcess } from '../../host/process.ts';
+import { describeExit, indent, type ManagedProcess } from '../../host/managed-process.ts';
 import type { Cluster } from '../servers/cluster.ts';
 import { launch, recordStopped } from './launcher.ts';
 import { readSettings, UsageError } from './settings.ts';

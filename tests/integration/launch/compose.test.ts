@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { parse } from 'yaml';
 import { freePort } from '../../../infra/host/ports.ts';
-import { ManagedProcess } from '../../../infra/host/process.ts';
+import { ManagedProcess } from '../../../infra/host/managed-process.ts';
 import { removeTemporary, temporaryDirectory } from '../../../infra/host/reaper.ts';
 import { type Cluster, startCluster } from '../../../infra/local/servers/cluster.ts';
 import { loadConfig, SETTINGS } from '../../../server/config.ts';

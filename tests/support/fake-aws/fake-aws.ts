@@ -6,7 +6,7 @@ import { spawn, spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { freePort } from '../../../infra/host/ports.ts';
-import { ManagedProcess } from '../../../infra/host/process.ts';
+import { ManagedProcess } from '../../../infra/host/managed-process.ts';
 import { removeTemporary, temporaryDirectory } from '../../../infra/host/reaper.ts';
 
 const REGION = 'us-east-1';

@@ -5,7 +5,7 @@
 import { execFileSync, spawnSync } from 'node:child_process';
 import { mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { ManagedProcess } from '../../../infra/host/process.ts';
+import { ManagedProcess } from '../../../infra/host/managed-process.ts';
 
 /** Of the image's configuration what is used here, under Docker's names. */
 export interface ImageConfig {

@@ -11,7 +11,7 @@ const HOST = join(ROOT, 'infra', 'host');
 
 /** Starts a watched `sleep` with a child outside of its process group, prints pids and directory, then does as told. */
 const SCRIPT = (end: string) => `
-  import { ManagedProcess } from '${join(HOST, 'process.ts')}';
+  import { ManagedProcess } from '${join(HOST, 'managed-process.ts')}';
   import { temporaryDirectory } from '${join(HOST, 'reaper.ts')}';
   const directory = temporaryDirectory('reaper-test');
   const args = ['-c', 'setsid sleep 60 & echo $!; wait'];

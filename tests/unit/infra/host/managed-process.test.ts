@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from '@jest/globals';
-import { ManagedProcess } from '../../../../infra/host/process.ts';
+import { ManagedProcess } from '../../../../infra/host/managed-process.ts';
 import { identify, isRunning } from '../../../../infra/host/process-identity.ts';
 import { eventually } from '../../../support/wait.ts';
 
