@@ -78,8 +78,8 @@ describe('rules', () => {
     const config = parse(definition.alertmanager_config);
     expect(config.receivers[1].sns_configs[0].topic_arn).toBe('arn:aws:sns:us-east-1:1:on-call');
     expect(config.route).toMatchObject({ receiver: 'on-call' });
-    expect(config.route.routes.map((route: { receiver: string }) => route.receiver)).toEqual(['on-call', 'nobody']);
-    expect(config.receivers.map((receiver: { name: string }) => receiver.name)).toEqual(['nobody', 'on-call']);
+    expect(config.route.routes.map((route: { receiver: string }) => route.receiver)).toEqual(['on-call', 'none']);
+    expect(config.receivers.map((receiver: { name: string }) => receiver.name)).toEqual(['none', 'on-call']);
     expect(definition.template_files.default_template).toContain('define "holdfast.subject"');
   });
 });
