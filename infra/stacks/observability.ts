@@ -1,4 +1,4 @@
-/** What looks at the service and calls people: rules, alert manager, alarms, the topic, Grafana, probes. Nothing here serves. */
+/** The observability stack: alert rules, alert manager, CloudWatch alarms, on-call topic, Grafana, probes. Clients do not depend on it. */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Construct } from 'constructs';
@@ -24,16 +24,16 @@ export interface ObservabilityInputs {
   readonly network: NetworkStack;
   readonly data: DataStack;
   readonly service: ServiceStack;
-  /** Default: the files in `dashboards/out`, those about probes only where there are some. */
+  /** Default: the rule files in `dashboards/out`, without those about probes where none are deployed. */
   readonly rules?: readonly Asset[];
   readonly dashboards?: readonly Asset[];
-  /** Whether the image has a probe; default: whether its source is there. */
+  /** Whether the image contains the probe. Default: whether its source file exists. */
   readonly probe?: boolean;
 }
 
 const PROBE_SOURCE = join(import.meta.dirname, '..', '..', 'server', 'probe', 'main.ts');
 
-/** Rules about probes say that there are none, where none are deployed: they are left out there. */
+/** Leaves out the rules about probes where none are deployed: they would fire because probes are missing. */
 function rulesFor(environment: Environment, probes: boolean): Asset[] {
   return ruleFiles(assetUrls(environment)).filter(({ name }) => probes || name !== 'probes');
 }
