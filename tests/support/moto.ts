@@ -6,8 +6,8 @@
 import { join } from 'node:path';
 import { describe, test } from '@jest/globals';
 import { AwsClient } from 'aws4fetch';
-import { freePort } from '../../infra/host/ports.ts';
 import { ManagedProcess } from '../../infra/host/managed-process.ts';
+import { freePort } from '../../infra/host/ports.ts';
 import { findProgram } from '../../infra/host/programs.ts';
 import { removeTemporary, temporaryDirectory } from '../../infra/host/reaper.ts';
 
