@@ -1,4 +1,4 @@
-/** The cdktf app: the four stacks of each environment, in the order in which they need each other. */
+/** The cdktf app: the four stacks of each environment, each with the stacks that it depends on. */
 import { App, type AppConfig } from 'cdktf';
 import type { Environment } from './environments/types.ts';
 import { DataStack } from './stacks/data.ts';
@@ -8,11 +8,11 @@ import { ServiceStack } from './stacks/service.ts';
 
 export interface AppOptions extends AppConfig {
   readonly environments: readonly Environment[];
-  /** Tag of the server's image. */
+  /** Tag of the server image. */
   readonly imageTag: string;
 }
 
-/** The app with all stacks, not yet written: call `synth()`. */
+/** Builds all stacks in memory; `synth()` of the result writes them. */
 export function createApp({ environments, imageTag, ...config }: AppOptions): App {
   const app = new App(config);
   for (const environment of environments) {

@@ -1,6 +1,6 @@
 /**
- * What `cdktf` runs: writes the stacks of one environment. `HOLDFAST_ENVIRONMENT` names it, dev by default;
- * `HOLDFAST_IMAGE_TAG` names the image to run, default: this version.
+ * The program that `cdktf` runs (cdktf.json): writes the stacks of one environment. HOLDFAST_ENVIRONMENT names it,
+ * `dev` by default. HOLDFAST_IMAGE_TAG is the tag of the server image, by default the version in package.json.
  */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';

@@ -1,4 +1,7 @@
-/** `npm run synth`: writes the stacks of some or all environments, for looking at and for scanners, and says what is in them. */
+/**
+ * `npm run synth`: writes the Terraform of some or all environments and prints a summary, to check a change or to run
+ * scanners on the result. Deploys nothing and needs no AWS credentials.
+ */
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import Table from 'cli-table3';
@@ -11,11 +14,11 @@ interface StackSummary {
   readonly stack: string;
   readonly resources: number;
   readonly bytes: number;
-  /** What to read, or to hand to a scanner. */
+  /** The Terraform JSON of the stack. */
   readonly file: string;
 }
 
-/** Writes the stacks below `outdir`. @throws EnvironmentError for an environment that cannot be deployed */
+/** Writes the stacks below `outdir`. @throws EnvironmentError when an environment cannot be deployed */
 export function synthesise(names: readonly string[], outdir: string, imageTag: string): StackSummary[] {
   createApp({ environments: names.map(findEnvironment), imageTag, outdir }).synth();
   const stacks = join(outdir, 'stacks');
@@ -31,12 +34,14 @@ export function synthesise(names: readonly string[], outdir: string, imageTag: s
 }
 
 const program = new Command('npm run synth --')
-  .description('Writes the Terraform of the stacks, checks the environments, and deploys nothing.')
-  .argument('[environments...]', `any of ${ENVIRONMENT_NAMES.join(', ')}; default: all`)
-  .option('-o, --output <directory>', 'where to write', 'cdktf.out')
-  .option('--image-tag <tag>', 'image of the server', 'latest-synth')
+  .description(
+    'Checks environments and writes the Terraform of their stacks. Deploys nothing, and needs no AWS credentials.',
+  )
+  .argument('[environments...]', `environments to write: ${ENVIRONMENT_NAMES.join(', ')} (default: all)`)
+  .option('-o, --output <directory>', 'directory to write to', 'cdktf.out')
+  .option('--image-tag <tag>', 'tag of the server image', 'latest-synth')
   .option('--json', 'print the summary as JSON')
-  .addHelpText('after', '\nExit codes: 0 written, 2 an environment that cannot be deployed, with the reasons.')
+  .addHelpText('after', '\nExit codes: 0 written; 2 an environment cannot be deployed, the reasons are printed.')
   .action((names: string[], { output, imageTag, json }: { output: string; imageTag: string; json?: boolean }) => {
     const started = performance.now();
     const stacks = synthesise(names.length > 0 ? names : ENVIRONMENT_NAMES, output, imageTag);

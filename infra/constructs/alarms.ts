@@ -1,8 +1,9 @@
-/** The alarms of plan/observability/alarms.ts as CloudWatch has them; all of them tell the people on call, and that it is over. */
+/** Makes CloudWatch alarms of the values in plan/observability/alarms.ts. Each notifies the on-call topic when it fires and when it ends. */
 import { CloudwatchMetricAlarm } from '@cdktf/provider-aws/lib/cloudwatch-metric-alarm/index.js';
 import { Construct } from 'constructs';
 import type { Environment } from '../environments/types.ts';
-import { type Alarm, alarmName } from '../plan/observability/alarms.ts';
+import type { Alarm } from '../plan/observability/alarms/alarm.ts';
+import { alarmName } from '../plan/observability/alarms.ts';
 
 export interface AlarmsProps {
   readonly environment: Environment;

@@ -1,4 +1,4 @@
-/** Rules in the managed Prometheus workspace, and its alert manager. */
+/** The rule files and the alert manager configuration of the managed Prometheus workspace. */
 import { PrometheusAlertManagerDefinition } from '@cdktf/provider-aws/lib/prometheus-alert-manager-definition/index.js';
 import { PrometheusRuleGroupNamespace } from '@cdktf/provider-aws/lib/prometheus-rule-group-namespace/index.js';
 import { Construct } from 'constructs';

@@ -1,17 +1,17 @@
 /**
- * The load balancer: TLS ends here, plain HTTP is sent to HTTPS, WebSockets go to a node and stay there. Its times are
- * what the server's depend on (heartbeat, drain); environment-rules.ts holds them against each other.
+ * The load balancer with its listeners, target group and DNS names. Terminates TLS and redirects HTTP to HTTPS. Its
+ * timeouts must fit the heartbeat and the drain of the server: environments/rules/shutdown.ts checks them.
  */
 import { Lb } from '@cdktf/provider-aws/lib/lb/index.js';
 import { LbListener } from '@cdktf/provider-aws/lib/lb-listener/index.js';
 import { LbTargetGroup } from '@cdktf/provider-aws/lib/lb-target-group/index.js';
 import { Route53Record } from '@cdktf/provider-aws/lib/route53-record/index.js';
 import { Construct } from 'constructs';
-import { nameOf } from '../environments/names.ts';
+import { grafanaHost, nameOf } from '../environments/names.ts';
 import type { Environment } from '../environments/types.ts';
+import { PORTS } from '../plan/ports.ts';
 import { Certificate } from './certificate.ts';
 import { PrivateBucket } from './private-bucket.ts';
-import { PORTS } from './security-groups.ts';
 
 export interface BalancerProps {
   readonly environment: Environment;
@@ -20,26 +20,23 @@ export interface BalancerProps {
   readonly securityGroupId: string;
 }
 
-/** TLS 1.3, and 1.2 with forward secrecy and authenticated ciphers only, for clients that are a few years old. */
+/** TLS 1.3, and for older clients TLS 1.2 with forward secrecy and authenticated encryption only. */
 const TLS_POLICY = 'ELBSecurityPolicy-TLS13-1-2-Res-2021-06';
 /**
- * Shorter than the 5 s after which a client that found its node full tries again (RETRY_FULL_MS): browsers keep the cookie
- * of a refusal too, and a day of it would bring them back to the full node for a day.
+ * Lifetime of the stickiness cookie. A client that a full node has refused tries again after 5 s (RETRY_FULL_MS) and
+ * keeps the cookie of the refusal. The cookie must have expired by then, or the client reaches the full node again.
  */
 const STICKY_SECONDS = 4;
 
-/** The host under which Grafana is reached. */
-export const grafanaHost = (host: string) => `grafana-${host}`;
-
 export class Balancer extends Construct {
   readonly arn: string;
-  /** `app/<name>/<id>`: the dimension of its metrics. */
+  /** `app/<name>/<id>`: the value of the dimension LoadBalancer in CloudWatch. */
   readonly arnSuffix: string;
   readonly targetGroupArn: string;
   readonly targetGroupArnSuffix: string;
-  /** The listener that serves; a service must not be registered before it is there. */
+  /** The listener that forwards to the nodes. ECS refuses a service whose target group has no listener yet. */
   readonly listener: LbListener;
-  /** `https://host` or, without a domain, `http://<name of AWS>`. */
+  /** `https://host`; without a domain `http://` and the DNS name of the load balancer. */
   readonly url: string;
   private readonly props: BalancerProps;
 
@@ -70,7 +67,7 @@ export class Balancer extends Construct {
     this.url = environment.domain ? `https://${environment.domain.host}` : `http://${balancer.dnsName}`;
   }
 
-  /** Who asked for what, and when. Tickets in it are spent; query tokens (AUTH_QUERY_TOKEN) would be in it. */
+  /** Access logs contain URLs: spent tickets, and with AUTH_QUERY_TOKEN also valid tokens. */
   private accessLogs(): PrivateBucket {
     const { environment } = this.props;
     return new PrivateBucket(this, 'logs', {
@@ -94,12 +91,12 @@ export class Balancer extends Construct {
       targetType: 'ip',
       protocol: 'HTTP',
       port: PORTS.server,
-      // The node with the fewest requests in flight gets the next: a new task fills up first.
+      // Sends the next connection to the node with the fewest requests in flight, so new tasks fill up first.
       loadBalancingAlgorithmType: 'least_outstanding_requests',
       deregistrationDelay: String(environment.service.deregistrationDelay),
-      // A WebSocket stays with its node anyway; the cookie brings a client's HTTP requests of the moment to the same one.
+      // An open WebSocket stays on its node without the cookie. The cookie sends HTTP requests around it to the same node.
       stickiness: { enabled: true, type: 'lb_cookie', cookieDuration: STICKY_SECONDS },
-      // Liveness, not readiness: ECS kills what fails here, and a full node or one without Redis must not be killed.
+      // Checks liveness, not readiness: ECS kills tasks that fail, and must not kill a full node or one without Redis.
       healthCheck: {
         path: '/healthz',
         matcher: '200',

@@ -1,4 +1,4 @@
-/** A certificate for the host, proven by a DNS record in its zone, renewed by AWS for as long as that record is there. */
+/** A TLS certificate for the host, validated by DNS records in its zone. AWS renews it as long as the records exist. */
 import { AcmCertificate } from '@cdktf/provider-aws/lib/acm-certificate/index.js';
 import { AcmCertificateValidation } from '@cdktf/provider-aws/lib/acm-certificate-validation/index.js';
 import { DataAwsRoute53Zone } from '@cdktf/provider-aws/lib/data-aws-route53-zone/index.js';
@@ -8,12 +8,12 @@ import type { DomainSettings } from '../environments/types.ts';
 
 export interface CertificateProps {
   readonly domain: DomainSettings;
-  /** Further names in the same zone. */
+  /** Further host names in the same zone. */
   readonly alsoFor: readonly string[];
 }
 
 export class Certificate extends Construct {
-  /** Of the certificate once it is valid. */
+  /** ARN of the certificate. It resolves only after the validation, so dependents wait for it. */
   readonly arn: string;
   readonly zoneId: string;
 

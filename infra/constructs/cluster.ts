@@ -1,4 +1,4 @@
-/** The ECS cluster: where tasks are counted, and what they write to disk is encrypted. */
+/** The ECS cluster, with Container Insights, and encrypted log groups for its insights and for ECS Exec sessions. */
 import { EcsCluster } from '@cdktf/provider-aws/lib/ecs-cluster/index.js';
 import { Construct } from 'constructs';
 import { clusterName, logName } from '../environments/names.ts';
@@ -17,7 +17,7 @@ export class Cluster extends Construct {
   constructor(scope: Construct, id: string, { environment, keyArn }: ClusterProps) {
     super(scope, id);
     const { logDays: days } = environment.observability;
-    // Commands run inside of tasks are off in the service; whoever turns them on for a day leaves a trace.
+    // ECS Exec is off in the service. If an operator turns it on, this log records every session.
     const log = new LogGroup(this, 'commands', { name: logName(environment, 'exec'), days, keyArn });
     const insights = new LogGroup(this, 'insights', {
       name: `/aws/ecs/containerinsights/${clusterName(environment)}/performance`,
@@ -25,10 +25,10 @@ export class Cluster extends Construct {
       keyArn,
     });
     const cluster = new EcsCluster(this, 'cluster', {
-      // Container Insights makes one that never forgets where it finds none.
+      // Without this log group, Container Insights creates one that never expires.
       dependsOn: [insights.resource],
       name: clusterName(environment),
-      // "enhanced" costs more and tells nothing that the node's own metrics don't.
+      // "enhanced" costs more, and the metrics of the nodes already cover what it adds.
       setting: [{ name: 'containerInsights', value: 'enabled' }],
       configuration: {
         executeCommandConfiguration: {

@@ -1,4 +1,7 @@
-/** The environment's key: everything at rest is encrypted with it, and AWS rotates it every year. */
+/**
+ * The KMS key of the environment, rotated by AWS every year. It encrypts the stores, secrets, images, metrics, log groups
+ * and the on-call topic. S3 buckets use keys of S3 instead (private-bucket.ts).
+ */
 import { DataAwsCallerIdentity } from '@cdktf/provider-aws/lib/data-aws-caller-identity/index.js';
 import { DataAwsIamPolicyDocument } from '@cdktf/provider-aws/lib/data-aws-iam-policy-document/index.js';
 import { KmsAlias } from '@cdktf/provider-aws/lib/kms-alias/index.js';
@@ -12,7 +15,7 @@ export interface EncryptionKeyProps {
   readonly environment: Environment;
 }
 
-/** Days between a deletion and the end of the key: the longest, as what it has encrypted ends with it. */
+/** Days during which a deletion of the key can be cancelled: the maximum, because its data is unreadable without it. */
 const DELETION_DAYS = 30;
 
 const USE = ['kms:Encrypt*', 'kms:Decrypt*', 'kms:ReEncrypt*', 'kms:GenerateDataKey*', 'kms:Describe*'];
@@ -40,7 +43,7 @@ export class EncryptionKey extends Construct {
             {
               test: 'ArnLike',
               variable: 'kms:EncryptionContext:aws:logs:arn',
-              // Those of ours, and the one that Container Insights names after the cluster.
+              // Our log groups, and the one that Container Insights names after the cluster.
               values: [nameOf(environment, '*'), `${clusterName(environment)}/*`].map(
                 (name) => `arn:aws:logs:${environment.region}:${account.accountId}:log-group:*${name}`,
               ),

@@ -1,4 +1,7 @@
-/** Ways to AWS APIs that leave neither the VPC nor through NAT: S3 always, as it is free; the others by environment. */
+/**
+ * VPC endpoints: routes to AWS APIs that avoid NAT and the internet. The one for S3 is free and always present; the
+ * interface endpoints depend on `network.endpoints`.
+ */
 import type { SecurityGroup } from '@cdktf/provider-aws/lib/security-group/index.js';
 import type { Vpc } from '@cdktf/provider-aws/lib/vpc/index.js';
 import { VpcEndpoint } from '@cdktf/provider-aws/lib/vpc-endpoint/index.js';
@@ -14,7 +17,7 @@ export interface EndpointsProps {
   readonly securityGroup: SecurityGroup;
 }
 
-/** What tasks call: images, logs, secrets, the scaling metric, remote write, traces, their target's health. */
+/** AWS APIs that tasks call: images, logs, secrets, CloudWatch metrics, Prometheus, traces, target health. */
 const INTERFACES = [
   'ecr.api',
   'ecr.dkr',
@@ -30,7 +33,7 @@ export class Endpoints extends Construct {
   constructor(scope: Construct, id: string, { environment, vpc, subnets, securityGroup }: EndpointsProps) {
     super(scope, id);
     const service = (name: string) => `com.amazonaws.${environment.region}.${name}`;
-    // Layers of images come from S3, so this one saves NAT traffic in every environment.
+    // ECR serves image layers from S3, so this endpoint saves NAT traffic in every environment.
     new VpcEndpoint(this, 's3', {
       vpcId: vpc.id,
       serviceName: service('s3'),

@@ -1,6 +1,6 @@
 /**
- * The web application firewall in front of the load balancer. It sees HTTP requests and WebSocket upgrades, not what is
- * sent over an open WebSocket: for that the server has limits of its own (COMMAND_RATE, PUBLISH_RATE_PER_USER).
+ * The web application firewall (WAF) in front of the load balancer. It sees HTTP requests and WebSocket upgrades, but no
+ * frames of an open WebSocket; the server limits those itself (COMMAND_RATE, PUBLISH_RATE_PER_USER).
  */
 import { Wafv2WebAcl } from '@cdktf/provider-aws/lib/wafv2-web-acl/index.js';
 import { Wafv2WebAclAssociation } from '@cdktf/provider-aws/lib/wafv2-web-acl-association/index.js';
@@ -17,8 +17,8 @@ export interface FirewallProps {
 }
 
 /**
- * AWS's lists of addresses with a bad name and of inputs known to attack (Log4j among them). Not its "common" rules:
- * they refuse bodies over 8 KB, and messages may be larger and look like anything.
+ * Rule groups of AWS: addresses with a bad reputation, and known attack patterns such as Log4j. The "common" group is
+ * left out: it refuses bodies over 8 KB, and messages may be larger and contain any text.
  */
 const MANAGED = ['AWSManagedRulesAmazonIpReputationList', 'AWSManagedRulesKnownBadInputsRuleSet'] as const;
 
@@ -28,7 +28,7 @@ export class Firewall extends Construct {
   constructor(scope: Construct, id: string, { environment, balancerArn, keyArn }: FirewallProps) {
     super(scope, id);
     const name = nameOf(environment, 'front');
-    // cdktf passes statements on as they are, so they carry Terraform's names.
+    // cdktf does not translate nested statements, so they use Terraform's names.
     const acl = new Wafv2WebAcl(this, 'acl', {
       name,
       description: `Holdfast ${environment.name}: what the load balancer lets in`,
@@ -63,10 +63,10 @@ export class Firewall extends Construct {
     this.name = name;
   }
 
-  /** What was refused, without the headers and query strings that carry credentials. */
+  /** Logs refused requests only, without the headers and query strings that can carry credentials. */
   private log(environment: Environment, aclArn: string, keyArn: string): void {
     const { logDays: days } = environment.observability;
-    // WAF writes only to groups whose name begins so.
+    // WAF writes only to log groups whose name begins with `aws-waf-logs-`.
     const group = new LogGroup(this, 'log', { name: `aws-waf-logs-${nameOf(environment, 'front')}`, days, keyArn });
     new Wafv2WebAclLoggingConfiguration(this, 'logging', {
       resourceArn: aclArn,
@@ -84,7 +84,7 @@ export class Firewall extends Construct {
   }
 }
 
-/** Samples would show whole requests, tokens included; what was refused is in the log. */
+/** Sampled requests are off: they would show whole requests with their tokens. The log has the refused ones. */
 function visibility(metricName: string) {
   return { cloudwatchMetricsEnabled: true, sampledRequestsEnabled: false, metricName };
 }

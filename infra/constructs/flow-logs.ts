@@ -1,4 +1,4 @@
-/** What talked to what in the VPC, accepted or refused: the evidence after an incident. */
+/** Flow logs: every connection in the VPC, accepted or rejected, as evidence after an incident. */
 import { DataAwsIamPolicyDocument } from '@cdktf/provider-aws/lib/data-aws-iam-policy-document/index.js';
 import { FlowLog } from '@cdktf/provider-aws/lib/flow-log/index.js';
 import type { Vpc } from '@cdktf/provider-aws/lib/vpc/index.js';

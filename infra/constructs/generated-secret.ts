@@ -1,7 +1,6 @@
 /**
- * A secret that nobody has to make up, type in, or see: Secrets Manager draws a random value while Terraform applies,
- * and Terraform passes it on without keeping it (an ephemeral resource and a write-only argument), so that neither
- * state nor plan holds it. Change it by raising `version`.
+ * A secret with a random value that Secrets Manager generates while Terraform applies. Terraform passes it on by an
+ * ephemeral resource and a write-only argument, so neither plan nor state contains it. Raise `version` to replace it.
  */
 import { SecretsmanagerSecret } from '@cdktf/provider-aws/lib/secretsmanager-secret/index.js';
 import { SecretsmanagerSecretVersion } from '@cdktf/provider-aws/lib/secretsmanager-secret-version/index.js';
@@ -11,17 +10,17 @@ import type { Environment } from '../environments/types.ts';
 
 export interface GeneratedSecretProps {
   readonly environment: Environment;
-  /** `holdfast-prod/<what>`. */
+  /** Last part of the name: `holdfast-prod/<what>`. */
   readonly what: string;
   readonly description: string;
   readonly keyArn: string;
-  /** Raise it to have a new value made. */
+  /** Raise it to generate a new value. */
   readonly version: number;
 }
 
-/** Letters and digits: 48 of them carry 285 bits, more than HS256 can use. */
+/** Number of letters and digits. 48 of them carry 285 bits; HS256 needs 256. */
 const LENGTH = 48;
-/** Days in which a deleted secret can be had back; 0 lets its name be used again at once. */
+/** Days during which a deleted secret can be restored. With 0 its name can be used again at once. */
 const RECOVERY_DAYS = { protected: 30, open: 0 };
 
 export class GeneratedSecret extends Construct {
@@ -37,7 +36,7 @@ export class GeneratedSecret extends Construct {
       recoveryWindowInDays: environment.protected ? RECOVERY_DAYS.protected : RECOVERY_DAYS.open,
     });
     const random = `${what.replaceAll('-', '_')}_value`;
-    // cdktf knows no ephemeral resources; in Terraform's JSON they are one more kind of block.
+    // cdktf has no class for ephemeral resources. In Terraform's JSON they are a top-level block.
     TerraformStack.of(this).addOverride(`ephemeral.aws_secretsmanager_random_password.${random}`, {
       password_length: LENGTH,
       exclude_punctuation: true,

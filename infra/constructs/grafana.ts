@@ -1,6 +1,6 @@
 /**
- * Grafana as a service of its own, with everything in it provisioned from a bucket: it has no state that could be lost.
- * Reached under `grafana-<host>` from the addresses in the environment only.
+ * Grafana as an ECS service. A bucket provides its data source and dashboards, so it has no state to lose. Reachable at
+ * `grafana-<host>` from the configured address ranges only.
  */
 import { createHash } from 'node:crypto';
 import { DataAwsCallerIdentity } from '@cdktf/provider-aws/lib/data-aws-caller-identity/index.js';
@@ -14,18 +14,18 @@ import { Construct } from 'constructs';
 import { logName, nameOf } from '../environments/names.ts';
 import type { Environment } from '../environments/types.ts';
 import { PROVISIONING } from '../plan/observability/grafana-files.ts';
+import { PORTS } from '../plan/ports.ts';
 import { grafanaContainers } from '../plan/task/grafana-containers.ts';
 import { GeneratedSecret } from './generated-secret.ts';
 import { LogGroup } from './log-group.ts';
 import { PrivateBucket } from './private-bucket.ts';
-import { PORTS } from './security-groups.ts';
 import { ServiceRole } from './service-role.ts';
 import { ExecutionRole } from './task-roles.ts';
 
 export interface GrafanaProps {
   readonly environment: Environment;
   readonly host: string;
-  /** Addresses that may open it. */
+  /** Address ranges that may open Grafana. */
   readonly cidrs: readonly string[];
   readonly vpcId: string;
   readonly subnetIds: readonly string[];
@@ -34,7 +34,7 @@ export interface GrafanaProps {
   readonly clusterArn: string;
   readonly metricsStoreArn: string;
   readonly keyArn: string;
-  /** Path below Grafana's provisioning directory -> text, as Terraform reads it. */
+  /** Path below Grafana's provisioning directory -> text, escaped for Terraform (plan/literal.ts). */
   readonly files: Readonly<Record<string, string>>;
 }
 
@@ -100,7 +100,7 @@ export class Grafana extends Construct {
         grafanaContainers({
           bucket: bucket.name,
           provisioning: PROVISIONING,
-          // Other files make another task definition, and so a deployment.
+          // Changed files change the task definition, which deploys a new task.
           filesHash: createHash('sha256').update(JSON.stringify(files)).digest('hex').slice(0, 16),
           url: `https://${host}`,
           adminSecretArn,
@@ -150,7 +150,7 @@ export class Grafana extends Construct {
       condition: [{ hostHeader: { values: [host] } }, { sourceIp: { values: [...cidrs] } }],
       action: [{ type: 'forward', targetGroupArn: targets.arn }],
     });
-    // From any other address the host is nobody's: not the servers' either.
+    // Requests from other addresses get 403. Without this rule they would be forwarded to the nodes.
     new LbListenerRule(this, 'closed', {
       listenerArn,
       priority: 11,

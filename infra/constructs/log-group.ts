@@ -1,19 +1,19 @@
-/** A log group that forgets after a set time, encrypted with the environment's key. */
+/** A log group with a retention, encrypted with the key of the environment. */
 import { CloudwatchLogGroup } from '@cdktf/provider-aws/lib/cloudwatch-log-group/index.js';
 import { Construct } from 'constructs';
 
 export interface LogGroupProps {
-  /** Its whole name: `logName`, or the one that an AWS service insists on. Made by us, it forgets, and goes with the rest. */
+  /** Full name: `logName`, or the name that an AWS service prescribes. A group that AWS creates itself would never expire or be deleted. */
   readonly name: string;
   readonly days: number;
-  /** ARN of the key. */
+  /** ARN of the KMS key. */
   readonly keyArn: string;
 }
 
 export class LogGroup extends Construct {
   readonly name: string;
   readonly arn: string;
-  /** What somebody who writes to it by its name alone must wait for. */
+  /** Dependency for resources that write to the group by its name. */
   readonly resource: CloudwatchLogGroup;
 
   constructor(scope: Construct, id: string, { name, days, keyArn }: LogGroupProps) {

@@ -1,6 +1,6 @@
 /**
- * The managed Prometheus workspace, 150 days of metrics. In the data stack, as it is state, and as the service's
- * collectors write to it while the observability stack only reads.
+ * The managed Prometheus workspace, which keeps metrics for 150 days. Part of the data stack, because it is state: the
+ * collectors of the service stack write to it, and the observability stack adds rules to it.
  */
 import { PrometheusWorkspace } from '@cdktf/provider-aws/lib/prometheus-workspace/index.js';
 import { Construct } from 'constructs';
@@ -22,7 +22,7 @@ export class MetricsStore extends Construct {
   constructor(scope: Construct, id: string, { environment, keyArn }: MetricsStoreProps) {
     super(scope, id);
     const { logDays: days } = environment.observability;
-    // Rules that fail to evaluate are reported here and nowhere else. The service asks for this beginning of the name.
+    // The only place where failed rule evaluations appear. AWS requires the prefix `/aws/vendedlogs/`.
     const log = new LogGroup(this, 'log', {
       name: `/aws/vendedlogs/${nameOf(environment, 'prometheus')}`,
       days,

@@ -1,4 +1,4 @@
-/** Where everything that should wake somebody arrives: alarms, alerts, events of the stores. Subscribe a pager to it. */
+/** The on-call topic (SNS): receives alarms, alerts and database events. Subscribe your paging service to it. */
 import { DataAwsCallerIdentity } from '@cdktf/provider-aws/lib/data-aws-caller-identity/index.js';
 import { DataAwsIamPolicyDocument } from '@cdktf/provider-aws/lib/data-aws-iam-policy-document/index.js';
 import { SnsTopic } from '@cdktf/provider-aws/lib/sns-topic/index.js';
@@ -13,12 +13,12 @@ export interface OnCallTopicProps {
   readonly keyArn: string;
 }
 
-/** AWS services that write to it: alarms, Prometheus' alert manager, events of RDS. */
+/** AWS services that publish to the topic: CloudWatch alarms, the alert manager of Prometheus, events of RDS. */
 export const PUBLISHERS = ['cloudwatch.amazonaws.com', 'aps.amazonaws.com', 'events.rds.amazonaws.com'] as const;
 
 export class OnCallTopic extends Construct {
   readonly arn: string;
-  /** What lets the services write. */
+  /** The policy that lets these services publish. */
   readonly policy: SnsTopicPolicy;
 
   constructor(scope: Construct, id: string, { environment, keyArn }: OnCallTopicProps) {

@@ -1,4 +1,7 @@
-/** The history: PostgreSQL on RDS, reachable from the servers only, encrypted, with a password that RDS owns and rotates. */
+/**
+ * The history: PostgreSQL on RDS, encrypted, reachable from the nodes only. RDS generates its master password and rotates
+ * it; Terraform never sees it.
+ */
 import { DataAwsIamPolicyDocument } from '@cdktf/provider-aws/lib/data-aws-iam-policy-document/index.js';
 import { DbInstance } from '@cdktf/provider-aws/lib/db-instance/index.js';
 import { DbParameterGroup } from '@cdktf/provider-aws/lib/db-parameter-group/index.js';
@@ -6,8 +9,8 @@ import { DbSubnetGroup } from '@cdktf/provider-aws/lib/db-subnet-group/index.js'
 import { Construct } from 'constructs';
 import { nameOf } from '../environments/names.ts';
 import type { Environment } from '../environments/types.ts';
+import { PORTS } from '../plan/ports.ts';
 import { LogGroup } from './log-group.ts';
-import { PORTS } from './security-groups.ts';
 import { ServiceRole } from './service-role.ts';
 
 export interface PostgresProps {
@@ -21,17 +24,17 @@ const DATABASE_NAME = 'holdfast';
 const USER = 'holdfast';
 const LOGS = ['postgresql', 'upgrade'] as const;
 
-/** Each with its reason. Times in milliseconds. */
+/** Server parameters. Times in milliseconds. */
 const PARAMETERS: Readonly<Record<string, string>> = {
-  // A client without TLS is refused; it is the default from 15 on, and stated because the promise is ours.
+  // Refuses clients without TLS. The default from version 15 on; stated because the service depends on it.
   'rds.force_ssl': '1',
-  // Slow statements and schema changes in the log, and nothing of what people write to each other.
+  // Logs slow statements and schema changes, without parameters: those contain messages of users.
   log_min_duration_statement: '1000',
   log_parameter_max_length: '0',
   log_parameter_max_length_on_error: '0',
   log_statement: 'ddl',
   log_lock_waits: '1',
-  // A forgotten transaction holds up retention, and makes nodes read the same commits again and again.
+  // An abandoned transaction blocks retention and makes nodes read the same commits repeatedly.
   idle_in_transaction_session_timeout: '60000',
 };
 
@@ -50,13 +53,13 @@ export class Postgres extends Construct {
     const name = nameOf(environment, 'history');
     const subnets = new DbSubnetGroup(this, 'subnets', { name, subnetIds: [...props.subnetIds] });
     const parameters = new DbParameterGroup(this, 'parameters', {
-      // With a prefix: a new major version needs a new group beside the old one.
+      // A prefix, because an upgrade to a new major version needs a second group beside the old one.
       namePrefix: `${name}-`,
       family: `postgres${Number.parseInt(postgres.version, 10)}`,
       parameter: Object.entries(PARAMETERS).map(([parameter, value]) => ({ name: parameter, value })),
       lifecycle: { createBeforeDestroy: true },
     });
-    // RDS makes groups that never forget where it finds none.
+    // Without these log groups, RDS creates ones that never expire.
     const logs = LOGS.map(
       (log) =>
         new LogGroup(this, `log-${log}`, {
@@ -71,7 +74,7 @@ export class Postgres extends Construct {
       engine: 'postgres',
       engineVersion: postgres.version,
       autoMinorVersionUpgrade: true,
-      // No charges for a version beyond its life: an upgrade is due then.
+      // No paid extended support: upgrade before the version reaches its end of life.
       engineLifecycleSupport: 'open-source-rds-extended-support-disabled',
       instanceClass: postgres.instanceClass,
       storageType: 'gp3',
@@ -92,7 +95,7 @@ export class Postgres extends Construct {
       parameterGroupName: parameters.name,
       caCertIdentifier: 'rds-ca-rsa2048-g1',
       backupRetentionPeriod: postgres.backupDays,
-      // UTC, apart from each other, in the small hours of both sides of the Atlantic.
+      // UTC. The windows do not overlap, and it is night or early morning in Europe and in America.
       backupWindow: '05:00-06:00',
       maintenanceWindow: 'sun:06:30-sun:07:30',
       copyTagsToSnapshot: true,
@@ -112,7 +115,7 @@ export class Postgres extends Construct {
     this.secretArn = instance.masterUserSecret.get(0).secretArn;
   }
 
-  /** What AWS's own AmazonRDSEnhancedMonitoringRole allows, written out. */
+  /** The permissions of the managed policy AmazonRDSEnhancedMonitoringRole, written out. */
   private monitoringRole(environment: Environment): ServiceRole {
     const policy = new DataAwsIamPolicyDocument(this, 'may-monitor', {
       statement: [

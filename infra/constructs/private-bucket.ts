@@ -1,4 +1,4 @@
-/** A bucket that nobody outside gets at: no public access whatever anybody allows, TLS only, encrypted, versioned. */
+/** An S3 bucket without public access, with TLS only, encryption and versions. A policy elsewhere cannot make it public. */
 import { DataAwsCallerIdentity } from '@cdktf/provider-aws/lib/data-aws-caller-identity/index.js';
 import {
   DataAwsIamPolicyDocument,
@@ -18,28 +18,28 @@ import type { Environment } from '../environments/types.ts';
 export interface PrivateBucketProps {
   readonly environment: Environment;
   readonly what: string;
-  /** Days after which objects are deleted; default: never. */
+  /** Days until objects are deleted. Default: never. */
   readonly expireDays?: number;
-  /** Who else may do what with it. */
+  /** A further statement of the bucket policy, such as permission for an AWS service to write. */
   readonly allow?: (bucketArn: string, accountId: string) => DataAwsIamPolicyDocumentStatement;
 }
 
-/** Days that overwritten and deleted objects are kept. */
+/** Days until overwritten and deleted versions of objects are removed. */
 const OLD_VERSION_DAYS = 7;
 
 export class PrivateBucket extends Construct {
   readonly name: string;
   readonly arn: string;
-  /** What writers other than ours must wait for. */
+  /** Dependency for AWS services that write to the bucket. */
   readonly policy: S3BucketPolicy;
-  /** What our own objects must wait for: one written before has no version, and stays when it is deleted. */
+  /** Dependency for objects: one written before versioning is on has no version, and remains after its deletion. */
   readonly versions: S3BucketVersioningA;
 
   constructor(scope: Construct, id: string, { environment, what, expireDays, allow }: PrivateBucketProps) {
     super(scope, id);
     const account = new DataAwsCallerIdentity(this, 'account').accountId;
     const bucket = new S3Bucket(this, 'bucket', {
-      // Names of buckets are the world's: the account makes it ours.
+      // Bucket names are global, so the account id is a suffix.
       bucket: `${nameOf(environment, what)}-${account}`,
       forceDestroy: !environment.protected,
     });
@@ -52,7 +52,7 @@ export class PrivateBucket extends Construct {
       restrictPublicBuckets: true,
     });
     new S3BucketOwnershipControls(this, 'owner', { bucket: name, rule: { objectOwnership: 'BucketOwnerEnforced' } });
-    // Keys of S3, not ours: load balancers cannot write with any other.
+    // Encrypts with keys of S3: load balancers cannot write access logs with a KMS key.
     new S3BucketServerSideEncryptionConfigurationA(this, 'encryption', {
       bucket: name,
       rule: [{ applyServerSideEncryptionByDefault: { sseAlgorithm: 'AES256' } }],

@@ -1,5 +1,4 @@
-/** Probes: one in each zone, from inside the VPC to the address that clients use, so that a zone's trouble has a name. */
-
+/** Synthetic probes: one ECS service per zone, which connects to the public address of the service as clients do. */
 import { DataAwsIamPolicyDocument } from '@cdktf/provider-aws/lib/data-aws-iam-policy-document/index.js';
 import { EcsService } from '@cdktf/provider-aws/lib/ecs-service/index.js';
 import { EcsTaskDefinition } from '@cdktf/provider-aws/lib/ecs-task-definition/index.js';
@@ -17,13 +16,13 @@ import { ExecutionRole } from './task-roles.ts';
 export interface ProbesProps {
   readonly environment: Environment;
   readonly clusterArn: string;
-  /** One probe in each of these. */
+  /** One probe runs in each subnet. */
   readonly subnetIds: readonly string[];
   readonly securityGroupId: string;
   readonly image: string;
   readonly repositoryArn: string;
   readonly url: string;
-  /** Key that the probes sign their tokens with, unless the environment names a token. */
+  /** Key with which probes sign tokens, unless the environment names a token (probeTokenArn). */
   readonly tokenKeyArn: string;
   readonly prometheusEndpoint: string;
   readonly metricsStoreArn: string;
@@ -117,7 +116,7 @@ function secretsOf({ environment, tokenKeyArn }: ProbesProps): Record<string, st
   return probeTokenArn ? { PROBE_TOKEN: probeTokenArn } : { AUTH_JWT_SECRET: tokenKeyArn };
 }
 
-/** What the nodes want to read in a token, the probes write into theirs. */
+/** Issuer and audience that the nodes require; probes write them into their tokens. */
 function settingsOf({ service }: Environment): Record<string, string> {
   const names = ['AUTH_ISSUER', 'AUTH_AUDIENCE'];
   return Object.fromEntries(Object.entries(service.settings).filter(([name]) => names.includes(name)));

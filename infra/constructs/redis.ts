@@ -1,6 +1,6 @@
 /**
- * The backplane: Valkey or Redis on ElastiCache, reachable from the servers only, encrypted on the way and at rest.
- * Servers log in with their task's role (IAM): there is no password to store, to rotate or to leak.
+ * The backplane: Valkey or Redis on ElastiCache, encrypted in transit and at rest, reachable from the nodes only. Nodes
+ * log in with the IAM role of their task, so there is no password to store or rotate.
  */
 import { ElasticacheParameterGroup } from '@cdktf/provider-aws/lib/elasticache-parameter-group/index.js';
 import { ElasticacheReplicationGroup } from '@cdktf/provider-aws/lib/elasticache-replication-group/index.js';
@@ -10,7 +10,8 @@ import { ElasticacheUserGroup } from '@cdktf/provider-aws/lib/elasticache-user-g
 import { Construct } from 'constructs';
 import { nameOf } from '../environments/names.ts';
 import type { Environment, RedisSettings } from '../environments/types.ts';
-import { PORTS } from './security-groups.ts';
+import { PORTS } from '../plan/ports.ts';
+import { CLUSTER_ACCESS, SERVER_ACCESS } from '../plan/redis-access.ts';
 
 export interface RedisProps {
   readonly environment: Environment;
@@ -19,21 +20,15 @@ export interface RedisProps {
   readonly keyArn: string;
 }
 
-/** Each with its reason. */
+/** Server parameters. */
 const PARAMETERS: Readonly<Record<string, string>> = {
-  // Tickets and presence must not be evicted silently: a full Redis answers with an error, which is counted.
+  // Never evicts tickets and presence silently: a full Redis answers with an error, which the server counts.
   'maxmemory-policy': 'noeviction',
-  // A node that reads too slowly is cut off and catches up from the history: 64 MB at once, or 16 MB for a minute.
+  // Disconnects a node that reads too slowly, at 64 MiB of unread output or 16 MiB for 60 s. The node then catches up from the history.
   'client-output-buffer-limit-pubsub-hard-limit': String(64 * 1024 * 1024),
   'client-output-buffer-limit-pubsub-soft-limit': String(16 * 1024 * 1024),
   'client-output-buffer-limit-pubsub-soft-seconds': '60',
 };
-
-/** What a server may do: its own keys and channels, nothing that touches the whole Redis but the INFO that a client begins with. */
-export const SERVER_ACCESS = 'on ~holdfast:* &holdfast:* -@all +@read +@write +@pubsub +@connection -@dangerous +info';
-
-/** In a cluster, also to learn which of its servers has what. */
-export const CLUSTER_ACCESS = `${SERVER_ACCESS} +cluster|slots`;
 
 export class Redis extends Construct {
   readonly host: string;
@@ -46,7 +41,7 @@ export class Redis extends Construct {
     super(scope, id);
     const { environment, keyArn } = props;
     const { redis, protected: isProtected } = environment;
-    // A name for each kind: AWS cannot turn one into the other, so that the new one has to be another.
+    // Another name in cluster mode: AWS cannot convert a group in place, so Terraform has to create a second one.
     const name = nameOf(environment, redis.shards > 0 ? 'backplane-cluster' : 'backplane');
     const subnets = new ElasticacheSubnetGroup(this, 'subnets', { name, subnetIds: [...props.subnetIds] });
     const parameters = this.parameters(name, redis);
@@ -73,7 +68,7 @@ export class Redis extends Construct {
       userGroupIds: [group.userGroupId],
       autoMinorVersionUpgrade: 'true',
       maintenanceWindow: 'sun:07:30-sun:08:30',
-      // Nothing in it is worth a backup; a restart without it costs a moment of slower delivery.
+      // No snapshots: Redis holds no message, and an empty one only slows delivery for a moment.
       snapshotRetentionLimit: 0,
       applyImmediately: !isProtected,
     });
@@ -97,13 +92,13 @@ export class Redis extends Construct {
     });
   }
 
-  /** One user for the servers, who may do what they do and nothing else. */
+  /** One user for all nodes, with the permissions of plan/redis-access.ts. */
   private users(environment: Environment): { user: ElasticacheUser; group: ElasticacheUserGroup } {
     const { engine, shards } = environment.redis;
     const name = nameOf(environment, 'server');
     const user = new ElasticacheUser(this, 'server', {
       userId: name,
-      // With IAM the two have to be the same.
+      // IAM authentication requires the user name to equal the user id.
       userName: name,
       engine,
       accessString: shards > 0 ? CLUSTER_ACCESS : SERVER_ACCESS,
@@ -117,7 +112,7 @@ export class Redis extends Construct {
     return { user, group };
   }
 
-  /** A Redis group must have a user "default": one who may do nothing. A Valkey group needs none, and takes none without password. */
+  /** A user group of the Redis engine must contain a user "default"; this one is disabled. A Valkey group needs none. */
   private defaultUsers(environment: Environment): ElasticacheUser[] {
     if (environment.redis.engine === 'valkey') return [];
     const user = new ElasticacheUser(this, 'default', {

@@ -1,4 +1,4 @@
-/** Where the server's images are. In the data stack: a rollback needs yesterday's image whatever became of the service. */
+/** The image registry of the server (ECR). Part of the data stack, so that a rollback finds its image even after the service stack was destroyed. */
 import { EcrLifecyclePolicy } from '@cdktf/provider-aws/lib/ecr-lifecycle-policy/index.js';
 import { EcrRepository } from '@cdktf/provider-aws/lib/ecr-repository/index.js';
 import { Construct } from 'constructs';
@@ -10,7 +10,7 @@ export interface RegistryProps {
   readonly keyArn: string;
 }
 
-/** Images kept: enough to go back by months of releases. */
+/** Number of images kept; older ones are deleted. */
 const IMAGES_KEPT = 50;
 
 export class Registry extends Construct {
@@ -22,7 +22,7 @@ export class Registry extends Construct {
     super(scope, id);
     const repository = new EcrRepository(this, 'repository', {
       name: nameOf(environment, 'server'),
-      // A tag means one image for ever: what was tested is what runs, and a rollback finds what it names.
+      // A tag cannot be moved to another image: the tested image is the one that runs, also after a rollback.
       imageTagMutability: 'IMMUTABLE',
       imageScanningConfiguration: { scanOnPush: true },
       encryptionConfiguration: [{ encryptionType: 'KMS', kmsKey: keyArn }],

@@ -1,4 +1,4 @@
-/** Autoscaling of the nodes, with the values of plan/scaling/policy.ts, the same that `npm run simulate` replays. */
+/** Autoscaling of the nodes, from the policy in plan/scaling/policy.ts. `npm run simulate` replays the same policy. */
 import { AppautoscalingPolicy } from '@cdktf/provider-aws/lib/appautoscaling-policy/index.js';
 import { AppautoscalingTarget } from '@cdktf/provider-aws/lib/appautoscaling-target/index.js';
 import { CloudwatchMetricAlarm } from '@cdktf/provider-aws/lib/cloudwatch-metric-alarm/index.js';
@@ -9,7 +9,7 @@ export interface ScalingProps {
   readonly policy: ScalingPolicy;
   readonly clusterName: string;
   readonly serviceName: string;
-  /** Of the alarm that takes tasks away. */
+  /** Name of the alarm that triggers scale-in. */
   readonly alarmName: string;
 }
 
@@ -29,7 +29,7 @@ export class Scaling extends Construct {
       resourceId: target.resourceId,
     };
     const tracking = { scaleOutCooldown: policy.scaleOutCooldown, disableScaleIn: true };
-    // Each task reports its own connections, so the average over all reports is the connections per task.
+    // Each task reports its own connections, so the average is the number per task.
     new AppautoscalingPolicy(this, 'connections', {
       ...common,
       policyType: 'TargetTrackingScaling',
@@ -45,7 +45,7 @@ export class Scaling extends Construct {
         },
       },
     });
-    // What connections don't tell: many messages on few of them.
+    // Covers loads that the number of connections does not show, such as many messages on few connections.
     new AppautoscalingPolicy(this, 'cpu', {
       ...common,
       policyType: 'TargetTrackingScaling',
@@ -71,18 +71,18 @@ export class Scaling extends Construct {
     this.alarm(policy, alarmName, fewer.arn);
   }
 
-  /** 1 in a minute in which both metrics are low. Nobody is called: it is what should happen at night. */
+  /** Is 1 in each minute in which both metrics are low. It does not notify the on-call topic: low load is normal at night. */
   private alarm({ metric, scaleIn }: ScalingPolicy, alarmName: string, policyArn: string): void {
     const { connectionsBelow, cpuPercentBelow, minutes } = scaleIn;
     const dimensions = { ...metric.dimensions };
     const of = { period: 60, stat: 'Average', dimensions };
     new CloudwatchMetricAlarm(this, 'low', {
       alarmName,
-      alarmDescription: `Connections per task below ${connectionsBelow} and CPU below ${cpuPercentBelow} %: fewer tasks will do`,
+      alarmDescription: `Triggers scale-in: connections per task are below ${connectionsBelow} and CPU is below ${cpuPercentBelow} %. No action needed.`,
       comparisonOperator: 'GreaterThanOrEqualToThreshold',
       threshold: 1,
       evaluationPeriods: minutes,
-      // Nobody reports: nothing is known, and nothing is taken away.
+      // Without data the load is unknown, so no task is removed.
       treatMissingData: 'notBreaching',
       actionsEnabled: true,
       alarmActions: [policyArn],
@@ -92,7 +92,7 @@ export class Scaling extends Construct {
         {
           id: 'low',
           expression: `IF(connections < ${connectionsBelow} AND cpu < ${cpuPercentBelow}, 1, 0)`,
-          label: 'both are low',
+          label: 'connections and CPU are low',
           returnData: true,
         },
       ],

@@ -1,6 +1,6 @@
 /**
- * Who may talk to whom, all in one place. Every rule names another group, not addresses, but for the two that face the
- * internet; what is not listed is closed, outgoing too.
+ * The security groups and every connection that they allow. A rule names a group on both sides, except for traffic from
+ * and to the internet. Everything else is denied, outgoing traffic included.
  */
 import { DefaultSecurityGroup } from '@cdktf/provider-aws/lib/default-security-group/index.js';
 import { SecurityGroup } from '@cdktf/provider-aws/lib/security-group/index.js';
@@ -10,14 +10,12 @@ import { VpcSecurityGroupIngressRule } from '@cdktf/provider-aws/lib/vpc-securit
 import { Construct } from 'constructs';
 import { nameOf } from '../environments/names.ts';
 import type { Environment } from '../environments/types.ts';
+import { PORTS } from '../plan/ports.ts';
 
 export interface SecurityGroupsProps {
   readonly environment: Environment;
   readonly vpc: Vpc;
 }
-
-/** Ports of the parts. */
-export const PORTS = { https: 443, http: 80, server: 8_080, postgres: 5_432, redis: 6_379, grafana: 3_000 } as const;
 
 const ANYWHERE = '0.0.0.0/0';
 const GROUPS = {
@@ -43,7 +41,7 @@ export class SecurityGroups extends Construct {
 
   constructor(scope: Construct, id: string, { environment, vpc }: SecurityGroupsProps) {
     super(scope, id);
-    // The group that AWS makes for every VPC allows all of its members everything: it is emptied, and nobody is in it.
+    // AWS creates a default group that allows all traffic among its members. Terraform removes its rules; no resource uses it.
     new DefaultSecurityGroup(this, 'default', { vpcId: vpc.id, tags: { Name: nameOf(environment, 'default-closed') } });
     const make = (name: GroupName) =>
       new SecurityGroup(this, name, {
@@ -76,7 +74,7 @@ export class SecurityGroups extends Construct {
     if (!environment.domain) this.toInternet('probe', 'The service as clients reach it, without TLS', PORTS.http);
   }
 
-  /** Opens `port` of one group to another, on both sides. */
+  /** Allows `from` to connect to `port` of `to`: an egress rule of the first and an ingress rule of the second. */
   private allow(from: GroupName, to: GroupName, port: number, description: string): void {
     const rule = { fromPort: port, toPort: port, ipProtocol: 'tcp', description };
     new VpcSecurityGroupEgressRule(this, `${from}-to-${to}`, {

@@ -1,12 +1,15 @@
-/** The nodes: task definition and ECS service, deployed new before old, drained by their own hand. */
+/**
+ * The ECS service and task definition of the nodes. A deployment starts new tasks before it stops old ones; each old task
+ * drains itself.
+ */
 import { EcsService } from '@cdktf/provider-aws/lib/ecs-service/index.js';
 import { EcsTaskDefinition } from '@cdktf/provider-aws/lib/ecs-task-definition/index.js';
 import type { LbListener } from '@cdktf/provider-aws/lib/lb-listener/index.js';
 import { Construct } from 'constructs';
 import { nameOf, SERVER_SERVICE } from '../environments/names.ts';
 import type { Environment } from '../environments/types.ts';
+import { PORTS } from '../plan/ports.ts';
 import type { ContainerDefinition } from '../plan/task/containers.ts';
-import { PORTS } from './security-groups.ts';
 
 export interface ServerServiceProps {
   readonly environment: Environment;
@@ -17,7 +20,7 @@ export interface ServerServiceProps {
   readonly listener: LbListener;
   readonly executionRoleArn: string;
   readonly taskRoleArn: string;
-  /** The first one serves. */
+  /** The first container is the node, which the load balancer targets. */
   readonly containers: readonly [ContainerDefinition, ...ContainerDefinition[]];
 }
 
@@ -38,7 +41,7 @@ export class ServerService extends Construct {
       executionRoleArn: props.executionRoleArn,
       taskRoleArn: props.taskRoleArn,
       containerDefinitions: JSON.stringify(containers),
-      // Old revisions stay: a rollback goes to one of them.
+      // Keeps old revisions, because a rollback uses one of them.
       skipDestroy: environment.protected,
     });
     const ecs = new EcsService(this, 'service', {
@@ -47,12 +50,12 @@ export class ServerService extends Construct {
       taskDefinition: task.arn,
       launchType: 'FARGATE',
       desiredCount: service.minTasks,
-      // New tasks before old ones, never fewer than wanted.
+      // Starts new tasks before it stops old ones, and never runs fewer than the desired number.
       deploymentMinimumHealthyPercent: 100,
       deploymentMaximumPercent: 200,
       deploymentCircuitBreaker: { enable: true, rollback: true },
       deploymentController: { type: 'ECS' },
-      // It stops tasks by itself, and with them thousands of connections; zones are balanced when tasks start.
+      // Rebalancing would stop tasks, and with them thousands of connections. ECS spreads tasks over zones at their start anyway.
       availabilityZoneRebalancing: 'DISABLED',
       healthCheckGracePeriodSeconds: 60,
       enableEcsManagedTags: true,
@@ -66,9 +69,9 @@ export class ServerService extends Construct {
       loadBalancer: [
         { targetGroupArn: props.targetGroupArn, containerName: containers[0].name, containerPort: PORTS.server },
       ],
-      // How many there are is autoscaling's.
+      // Autoscaling owns `desired_count`; Terraform ignores it.
       lifecycle: { ignoreChanges: ['desired_count'] },
-      // Deletion waits for the drain of the last tasks.
+      // A deletion waits until the last tasks have drained.
       timeouts: { delete: `${Math.ceil(service.deregistrationDelay / 60) + 20}m` },
       dependsOn: [props.listener],
     });

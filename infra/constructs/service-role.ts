@@ -1,4 +1,4 @@
-/** A role that one AWS service may take on, with the permissions written out; no managed policies, which AWS may widen. */
+/** An IAM role for one AWS service, with inline policies only: AWS may widen its managed policies. */
 import { DataAwsIamPolicyDocument } from '@cdktf/provider-aws/lib/data-aws-iam-policy-document/index.js';
 import { IamRole } from '@cdktf/provider-aws/lib/iam-role/index.js';
 import { IamRolePolicy } from '@cdktf/provider-aws/lib/iam-role-policy/index.js';
@@ -9,11 +9,11 @@ import type { Environment } from '../environments/types.ts';
 export interface ServiceRoleProps {
   readonly environment: Environment;
   readonly what: string;
-  /** Who takes it on: `ecs-tasks.amazonaws.com`. */
+  /** The service that assumes the role: `ecs-tasks.amazonaws.com`. */
   readonly service: string;
   /** Name -> policy document as JSON. */
   readonly policies: Readonly<Record<string, string>>;
-  /** Only on behalf of this account, where the service says on whose behalf it asks. */
+  /** Account id that the service must act for. Only for services that send `aws:SourceAccount`. */
   readonly sourceAccount?: string;
 }
 

@@ -1,4 +1,4 @@
-/** Events of the database that no metric shows: failovers, restarts, storage that is full, a certificate that runs out. */
+/** Sends database events that no metric shows to the on-call topic: failovers, restarts, failures, low storage, recovery, security patches. */
 import { DbEventSubscription } from '@cdktf/provider-aws/lib/db-event-subscription/index.js';
 import { Construct } from 'constructs';
 import { nameOf } from '../environments/names.ts';

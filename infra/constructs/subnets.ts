@@ -1,4 +1,4 @@
-/** Subnets of the three tiers in every zone, with their routes: public to the internet, private through NAT, isolated nowhere. */
+/** The subnets of each tier in every zone, with NAT gateways and routes. plan/address-plan.ts describes the tiers. */
 import { DataAwsAvailabilityZones } from '@cdktf/provider-aws/lib/data-aws-availability-zones/index.js';
 import { Eip } from '@cdktf/provider-aws/lib/eip/index.js';
 import { InternetGateway } from '@cdktf/provider-aws/lib/internet-gateway/index.js';
@@ -25,7 +25,7 @@ export class Subnets extends Construct {
   readonly public: readonly Subnet[];
   readonly private: readonly Subnet[];
   readonly isolated: readonly Subnet[];
-  /** Of the private and isolated subnets: where a gateway endpoint adds its routes. */
+  /** Route tables of private and isolated subnets. The S3 endpoint adds its routes to them. */
   readonly innerRouteTables: readonly RouteTable[];
   readonly natGatewayIds: readonly string[];
   private readonly props: SubnetsProps;
@@ -33,7 +33,7 @@ export class Subnets extends Construct {
   constructor(scope: Construct, id: string, props: SubnetsProps) {
     super(scope, id);
     this.props = props;
-    // By state and opt-in: local zones have neither the load balancer nor the database.
+    // Excludes local zones, which lack the load balancer and the database.
     const zones = new DataAwsAvailabilityZones(this, 'zones', {
       state: 'available',
       filter: [{ name: 'opt-in-status', values: ['opt-in-not-required'] }],
@@ -63,7 +63,7 @@ export class Subnets extends Construct {
         vpcId: vpc.id,
         cidrBlock: subnetCidr(environment.network.cidr, tier, zone),
         availabilityZone: Fn.element(zones.names, zone) as string,
-        // Also in public subnets nothing gets an address by itself: the load balancer and NAT bring theirs.
+        // Public subnets assign no addresses either: the load balancer and NAT gateways have their own.
         mapPublicIpOnLaunch: false,
         tags: { ...this.name(`${tier}-${zone + 1}`), Tier: tier },
       });
@@ -82,7 +82,7 @@ export class Subnets extends Construct {
     return gateway;
   }
 
-  /** One, or one in each zone, so that the loss of a zone cuts off nobody else. */
+  /** One gateway in all, or one per zone, so that the loss of a zone does not affect the others. */
   private natGateways(internet: InternetGateway): NatGateway[] {
     const count = this.props.environment.network.nat === 'one' ? 1 : this.zoneCount;
     return Array.from({ length: count }, (_, zone) => {
@@ -91,7 +91,7 @@ export class Subnets extends Construct {
         allocationId: address.id,
         subnetId: (this.public[zone] as Subnet).id,
         tags: this.name(`nat-${zone + 1}`),
-        // AWS refuses one in a network that does not reach the internet yet.
+        // AWS refuses a NAT gateway before the VPC has an internet gateway.
         dependsOn: [internet],
       });
     });

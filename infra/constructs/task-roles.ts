@@ -1,6 +1,6 @@
 /**
- * The two roles of a node's task. The execution role is ECS's, to start the task; the task role is the node's and its
- * collector's, at run time. Each action is named, and each resource that AWS lets one name.
+ * The IAM roles of tasks. ECS uses the execution role to start a task; node and collector use the task role at run time.
+ * Policies list single actions, and single resources where AWS supports them.
  */
 import { DataAwsCallerIdentity } from '@cdktf/provider-aws/lib/data-aws-caller-identity/index.js';
 import {
@@ -13,9 +13,9 @@ import { ServiceRole } from './service-role.ts';
 
 export interface ExecutionRoleProps {
   readonly environment: Environment;
-  /** `server-execution` */
+  /** Last part of the name of the role: `server-start`. */
   readonly what: string;
-  /** None for images that anybody may pull. */
+  /** Repository of the image. Undefined when the image is public. */
   readonly repositoryArn?: string;
   readonly logGroupArns: readonly string[];
   readonly secretArns: readonly string[];
@@ -24,7 +24,7 @@ export interface ExecutionRoleProps {
 
 const ECS_TASKS = 'ecs-tasks.amazonaws.com';
 
-/** What ECS does before the container runs: pull its image, open its log, hand it its secrets. */
+/** Lets ECS pull the image, create the log stream and read the secrets before the container runs. */
 export class ExecutionRole extends Construct {
   readonly arn: string;
 
@@ -36,7 +36,7 @@ export class ExecutionRole extends Construct {
     ];
     if (repositoryArn !== undefined)
       statement.push(
-        // AWS knows no narrower resource for the login.
+        // AWS supports no narrower resource for this action.
         { actions: ['ecr:GetAuthorizationToken'], resources: ['*'] },
         {
           actions: ['ecr:BatchCheckLayerAvailability', 'ecr:BatchGetImage', 'ecr:GetDownloadUrlForLayer'],
@@ -76,11 +76,11 @@ export class NodeRole extends Construct {
     const { environment } = props;
     const policy = new DataAwsIamPolicyDocument(this, 'may', {
       statement: [
-        // Each new connection to Postgres reads the password of that moment.
+        // The node reads the current password for each new connection to Postgres; it rotates.
         { sid: 'Postgres', actions: ['secretsmanager:GetSecretValue'], resources: [props.databaseSecretArn] },
         { ...decryptThrough(environment, props.keyArn), sid: 'PostgresPassword' },
         { sid: 'Redis', actions: ['elasticache:Connect'], resources: [props.redisArn, props.redisUserArn] },
-        // Is my target draining? AWS knows no resource for this action.
+        // The node polls the state of its own target. AWS supports no narrower resource for this action.
         { sid: 'Drain', actions: ['elasticloadbalancing:DescribeTargetHealth'], resources: ['*'] },
         { sid: 'Metrics', actions: ['aps:RemoteWrite'], resources: [props.metricsStoreArn] },
         {
@@ -88,7 +88,7 @@ export class NodeRole extends Construct {
           actions: ['logs:CreateLogStream', 'logs:DescribeLogStreams', 'logs:PutLogEvents'],
           resources: [props.metricLogGroupArn, `${props.metricLogGroupArn}:*`],
         },
-        // X-Ray has no resources to name.
+        // X-Ray actions support no resources.
         { sid: 'Traces', actions: ['xray:PutTraceSegments', 'xray:PutTelemetryRecords'], resources: ['*'] },
       ],
     });
@@ -97,13 +97,13 @@ export class NodeRole extends Construct {
       what: 'server',
       service: ECS_TASKS,
       policies: { run: policy.json },
-      // Only for tasks of this account: no other may make ECS take this role on.
+      // Only ECS acting for this account may assume the role (confused deputy).
       sourceAccount: new DataAwsCallerIdentity(this, 'account').accountId,
     }).arn;
   }
 }
 
-/** The key may be used, but only by way of Secrets Manager. */
+/** Allows decryption with the key, but only through Secrets Manager. */
 function decryptThrough({ region }: Environment, keyArn: string): DataAwsIamPolicyDocumentStatement {
   return {
     actions: ['kms:Decrypt'],

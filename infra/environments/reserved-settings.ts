@@ -1,4 +1,7 @@
-/** Names that only the stacks set: another value would contradict what they build. */
+/**
+ * Settings of the server that an environment must not set: the stacks derive them from what they build, and another
+ * value would contradict it.
+ */
 export const RESERVED_SETTINGS: readonly string[] = [
   'HOST',
   'PORT',

@@ -1,17 +1,25 @@
-/** How long a node takes to leave: what the deregistration delay must leave room for. Pure. */
+/** How long a node takes to notice its deregistration, to drain and to stop, from the settings of its environment. Pure. */
 import { SETTINGS } from '../../server/config.ts';
 import type { Environment } from './types.ts';
 
-/** A setting of the server, as the environment has it or by default. */
+/** Time that the server needs after its drain to close its stores and exit, seconds: more than STOP_GRACE_MS in server/main.ts. */
+const CLOSING_SECONDS = 15;
+
+/** A time setting of the server: the value of the environment, otherwise the default. */
 export const milliseconds = (name: keyof typeof SETTINGS, { service }: Environment) =>
   Number(service.settings[name] ?? (SETTINGS[name] as { readonly default?: unknown }).default);
 
-/** Seconds until a node knows that it was deregistered: two polls, as one may just have been missed. */
+/** Longest time until a node notices its deregistration, seconds: two polls, as one can fail. */
 export const noticeSeconds = (environment: Environment) =>
   (2 * milliseconds('DEREGISTRATION_POLL_MS', environment)) / 1_000;
 
-/** Seconds that a full task takes to send its connections away, from deregistration on. */
+/** Time from deregistration until a full task has moved all its connections, seconds. */
 export function drainSeconds(environment: Environment): number {
   const { maxConnections, drainRate } = environment.service;
   return noticeSeconds(environment) + maxConnections / drainRate;
+}
+
+/** Time from SIGTERM until SIGKILL that the server needs, seconds: its drain after SIGTERM, and closing. */
+export function stopSeconds(environment: Environment): number {
+  return Math.ceil(milliseconds('DRAIN_TIMEOUT_MS', environment) / 1_000) + CLOSING_SECONDS;
 }

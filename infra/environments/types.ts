@@ -1,34 +1,37 @@
-/** What an environment is: every size, limit and time of a deployment, each with its unit. Types only; the values are in `values.ts`. */
+/** The type of an environment: every size, limit and time of a deployment, each with its unit. Types only; the values are in `values.ts`. */
 export const ENVIRONMENT_NAMES = ['dev', 'staging', 'prod'] as const;
 export type EnvironmentName = (typeof ENVIRONMENT_NAMES)[number];
 
 export interface NetworkSettings {
-  /** Address range of the VPC; at least a /20, because every task has an address of its own. */
+  /** Address range of the VPC, `/16` to `/20`: every task takes one address. */
   readonly cidr: string;
-  /** Availability zones used: three survive the loss of one at two thirds of the capacity, two at half. */
+  /** Availability zones in use. When one fails, three zones keep two thirds of the capacity, two zones keep half. */
   readonly zones: 2 | 3;
   /**
-   * How private subnets reach the internet and the AWS APIs. `one`: one NAT gateway, cheap, and gone with its zone.
-   * `per-zone`: one in each.
+   * How private subnets reach the internet and AWS APIs without an endpoint. `one`: one NAT gateway, cheaper; when its
+   * zone fails, all zones lose the internet. `per-zone`: one NAT gateway in each zone.
    */
   readonly nat: 'one' | 'per-zone';
-  /** Interface endpoints for ECR, logs, secrets and metrics: that traffic then needs no NAT. About $7 a month each and zone. */
+  /** Interface endpoints for ECR, logs, secrets, metrics and traces, so that this traffic avoids NAT. Each costs about $7 a month and zone. */
   readonly endpoints: boolean;
+  /** Retention of the VPC flow logs, days. */
   readonly flowLogDays: number;
 }
 
 export interface PostgresSettings {
   readonly version: string;
   readonly instanceClass: string;
+  /** Initial storage, GiB. */
   readonly storageGb: number;
-  /** Storage grows by itself up to this. */
+  /** Limit up to which RDS grows the storage by itself, GiB. */
   readonly maxStorageGb: number;
+  /** Standby in another zone, with automatic failover. */
   readonly multiAz: boolean;
-  /** Days of backups; any second of them can be restored. */
+  /** Retention of backups, days. The database can be restored to any second of this time. */
   readonly backupDays: number;
-  /** Keep a snapshot, and the backups, when the database is destroyed; also once the environment is no longer protected. */
+  /** When the database is destroyed, keep a final snapshot and the backups. Applies to unprotected environments too. */
   readonly finalSnapshot: boolean;
-  /** Days of messages to keep, 0: all (HISTORY_RETENTION_DAYS). */
+  /** Retention of messages, days (HISTORY_RETENTION_DAYS). 0 keeps all. */
   readonly retentionDays: number;
 }
 
@@ -36,76 +39,80 @@ export interface RedisSettings {
   readonly engine: 'redis' | 'valkey';
   readonly version: string;
   readonly nodeType: string;
-  /** Further nodes to fail over to, in other zones. 0: a Redis that is gone is gone until AWS has replaced it; Holdfast then works degraded. */
+  /** Replicas of each primary, in other zones, for automatic failover. With 0, Holdfast works degraded from a failure until AWS has replaced the node. */
   readonly replicas: number;
   /**
-   * Shards of cluster mode: channels are spread over as many primaries by sharded Pub/Sub. 0: one primary, which is enough
-   * for most. From 0 to some and back is another Redis: until the service stack follows, nodes work degraded.
+   * Primaries in cluster mode: sharded Pub/Sub spreads the channels over them. 0 turns cluster mode off, with a single
+   * primary, which is enough for most loads. Changing between 0 and more creates another replication group: nodes work
+   * degraded until the service stack is deployed too.
    */
   readonly shards: number;
 }
 
 export interface ServiceSettings {
   readonly architecture: 'ARM64' | 'X86_64';
-  /** CPU units, 1,024 to a vCPU, and MiB, in a combination that Fargate knows. */
+  /** CPU units of a task, 1,024 per vCPU, and its memory in MiB. Fargate offers certain combinations only. */
   readonly cpu: number;
   readonly memoryMb: number;
   readonly minTasks: number;
   readonly maxTasks: number;
   /** Connections per task that autoscaling aims at. */
   readonly targetConnections: number;
-  /** Connections a task accepts (MAX_CONNECTIONS). Above the target: room for a herd, and for the time a new task takes. */
+  /** Connections that a task accepts (MAX_CONNECTIONS). The margin above the target absorbs reconnect storms while new tasks start. */
   readonly maxConnections: number;
+  /** Average CPU of the tasks that autoscaling aims at, percent. */
   readonly targetCpuPercent: number;
   /**
-   * Seconds after a scale-out before the next: what CloudWatch is late by, and what a task takes to start. With less, the
-   * same connections are answered twice, and tasks are taken out again soon after.
+   * Shortest time between two scale-outs, seconds. It must cover the delay of CloudWatch and the start of a task.
+   * A shorter one adds tasks twice for the same connections, and scale-in then removes them.
    */
   readonly scaleOutCooldown: number;
   /**
-   * Percent of the targets (connections and CPU, both) below which tasks are taken out. Well below 100: what is left must
-   * not be over its target right away, or tasks come and go, and each time clients reconnect.
+   * Scale-in threshold, percent of the targets; connections and CPU must both be below it. Keep it well below 100: if
+   * the remaining tasks are over their target at once, autoscaling alternates, and each change makes clients reconnect.
    */
   readonly scaleInBelowPercent: number;
-  /** Seconds after a scale-in before the next: long, as each one makes clients reconnect. */
+  /** Shortest time between two scale-ins, seconds. Keep it long: each scale-in makes clients reconnect. */
   readonly scaleInCooldown: number;
-  /** Seconds. The ALB ends connections that are silent for longer; must exceed the heartbeat. */
+  /** Time after which the load balancer closes a silent connection, seconds. Must exceed the heartbeat. */
   readonly idleTimeout: number;
-  /** Seconds between deregistration and SIGTERM: the time a drain has. At most 3,600. */
+  /** Time between deregistration and SIGTERM, seconds, at most 3,600: the time that a drain has. */
   readonly deregistrationDelay: number;
-  /** Connections per second that a drain moves (DRAIN_RATE). */
+  /** Connections per second that a draining task moves away (DRAIN_RATE). */
   readonly drainRate: number;
   /** New connections per second that a task accepts (ACCEPT_RATE). */
   readonly acceptRate: number;
-  /** Requests of one address in five minutes, before the WAF refuses them. */
+  /** Requests per client address in five minutes; the WAF answers further ones with 429. */
   readonly wafRequestsPerAddress: number;
-  /** Further settings of the server, by the names in server/config.ts. */
+  /** Further settings of the server, by their names in server/config.ts. */
   readonly settings: Readonly<Record<string, string>>;
 }
 
 export interface ObservabilitySettings {
+  /** Retention of logs, days. */
   readonly logDays: number;
-  /** Where alarms and alerts are sent besides the topic. */
+  /** Mail address that receives alarms and alerts. Undefined: only subscribers that you add to the on-call topic. */
   readonly onCallEmail: string | undefined;
-  /** Grafana, under `grafana-<host>`, for these address ranges only; undefined: none. Needs a domain. */
+  /** Grafana at `grafana-<host>`, open to these address ranges only. Needs a domain. Undefined: no Grafana. */
   readonly grafana: { readonly cidrs: readonly string[] } | undefined;
+  /** Deploy one synthetic probe per zone. */
   readonly probes: boolean;
   /**
-   * Where an issuer of your own signs tokens (AUTH_JWKS_URL), the probes cannot make theirs: a secret in Secrets Manager with
-   * a token that may publish to and subscribe to `probe:*`. Undefined: they sign with the nodes' key.
+   * ARN of a secret in Secrets Manager with a token for the probes, which may publish and subscribe to `probe:*`. Needed
+   * with AUTH_JWKS_URL, where only the issuer can sign tokens. Undefined: the probes sign tokens with the nodes' key.
    */
   readonly probeTokenArn: string | undefined;
-  /** Where people read the folder `runbooks`, as alerts and dashboards link to it. No slash at the end. */
+  /** URL of the folder `runbooks`, for the links in alerts and dashboards. Without a slash at the end. */
   readonly runbooksUrl: string;
-  /** Share of publishes that are traced. */
+  /** Share of publishes that are traced, 0 to 1. */
   readonly traceRatio: number;
 }
 
-/** Under which name clients connect. */
+/** The host name that clients connect to. */
 export interface DomainSettings {
-  /** A hosted zone in Route 53. */
+  /** A hosted zone in Route 53 that exists already. */
   readonly zone: string;
-  /** In that zone: `realtime.example.com`. */
+  /** A name in that zone: `realtime.example.com`. */
   readonly host: string;
 }
 
@@ -116,9 +123,9 @@ export type StateSettings =
 export interface Environment {
   readonly name: EnvironmentName;
   readonly region: string;
-  /** Deletion protection, final snapshots, long retention: what must not be lost by a mistake. */
+  /** Refuses deletion, in Terraform of all that cannot be recovered, in AWS of the load balancer and the database; and requires redundancy. */
   readonly protected: boolean;
-  /** Without one clients connect to the load balancer's own name, over plain HTTP: for development only. */
+  /** Undefined: clients use plain HTTP and the load balancer's own name. For development only. */
   readonly domain: DomainSettings | undefined;
   readonly network: NetworkSettings;
   readonly postgres: PostgresSettings;
@@ -126,7 +133,7 @@ export interface Environment {
   readonly service: ServiceSettings;
   readonly observability: ObservabilitySettings;
   readonly state: StateSettings;
-  /** Raise it to have new signing keys made. Tokens signed with the old one are refused from the next deployment on. */
+  /** Raise it to generate new signing keys and a new Grafana password. Once all tasks run with the new keys, older tokens and tickets are refused. */
   readonly secretsVersion: number;
   readonly tags: Readonly<Record<string, string>>;
 }

@@ -1,16 +1,17 @@
 /**
- * The environments: every size, limit and time of a deployment is here, as typed values. Edit this file to change one;
- * `rules.ts` says which values cannot work, and why. Reads no environment variables, makes no resources.
+ * The environments as typed values: every size, limit and time of a deployment. Edit this file to change one; the
+ * meaning of each value is in `types.ts`, and `rules.ts` refuses values that cannot work. Reads no environment
+ * variables and makes no resources.
  */
 import type { Environment, EnvironmentName } from './types.ts';
 
-/** Addresses of the people who look at dashboards. These are nobody's (RFC 5737): put yours here. */
+/** Address ranges that may open Grafana. Replace this one: it is reserved for documentation (RFC 5737). */
 const OFFICE = ['198.51.100.0/24'];
 
-/** Your copy of this repository, as your people read it. */
+/** URL of the runbooks in your copy of this repository. Replace it. */
 const RUNBOOKS = 'https://git.example.com/holdfast/runbooks';
 
-/** One machine's worth, for trying things: nothing in it survives the loss of a zone, and none of it is protected. */
+/** The smallest deployment, for trying things. Nothing in it survives the loss of a zone, and nothing is protected. */
 const dev: Environment = {
   name: 'dev',
   region: 'us-east-1',
@@ -61,7 +62,7 @@ const dev: Environment = {
   tags: { Service: 'holdfast' },
 };
 
-/** Prod's shape at the smallest sizes: what works here works there. */
+/** The parts of prod at smaller sizes: two zones, one NAT gateway, a standby of each store. */
 const staging: Environment = {
   name: 'staging',
   region: 'us-east-1',
@@ -112,7 +113,7 @@ const staging: Environment = {
   tags: { Service: 'holdfast' },
 };
 
-/** Survives the loss of a zone without a person: three zones, a standby of everything, one NAT gateway in each. */
+/** Survives the loss of a zone without manual work: three zones, each with a NAT gateway, and standbys of both stores. */
 const prod: Environment = {
   name: 'prod',
   region: 'us-east-1',
@@ -132,10 +133,10 @@ const prod: Environment = {
   redis: { engine: 'valkey', version: '8.0', nodeType: 'cache.m7g.large', replicas: 2, shards: 0 },
   service: {
     architecture: 'ARM64',
-    // Node uses one core for JavaScript; the rest is for the kernel's network work and the collector beside it.
+    // Node.js uses one vCPU for JavaScript. The kernel's network work and the collector use the other.
     cpu: 2_048,
     memoryMb: 4_096,
-    // One in each zone; two of them carry the load while a third is replaced.
+    // One per zone: two carry the load while a failed one is replaced.
     minTasks: 3,
     maxTasks: 40,
     targetConnections: 10_000,
@@ -145,12 +146,12 @@ const prod: Environment = {
     scaleInBelowPercent: 70,
     scaleInCooldown: 600,
     idleTimeout: 120,
-    // 20,000 connections at 150 a second take 134 s, on top of the 10 s until the node knows.
+    // A drain takes 154 s: up to 20 s until the node notices, then 20,000 connections at 150 per second.
     deregistrationDelay: 240,
     drainRate: 150,
     acceptRate: 1_000,
     wafRequestsPerAddress: 5_000,
-    // Eight Postgres connections each: with 40 tasks, and twice that in a deployment, the class's limit is near.
+    // A deployment runs up to 80 tasks, which open 640 connections to Postgres. The class has room for 720.
     settings: { LOG_LEVEL: 'info', PG_POOL_MAX: '8' },
   },
   observability: {

@@ -1,16 +1,16 @@
 /**
- * Installs Debian packages where that is possible and allowed: as root, with apt-get, and unless HOLDFAST_NO_INSTALL
- * is set. Used by the launcher and the test set-up, never by the library. Never leaves a service running.
+ * Installs Debian packages with apt-get, if this process is root and HOLDFAST_NO_INSTALL is not set. For the launcher
+ * and the test set-up. The installed packages start no service.
  */
 import { existsSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { describeExit, ManagedProcess } from './process.ts';
+import { describeExit, ManagedProcess } from './managed-process.ts';
 import { findProgram } from './programs.ts';
 import { removeTemporary, temporaryDirectory } from './reaper.ts';
 
 const POLICY = '/usr/sbin/policy-rc.d';
 
-/** Why packages cannot be installed here, worded to follow "…, and"; undefined when they can. */
+/** The reason why packages cannot be installed here, as a clause that follows "…, and". Undefined when they can. */
 export function whyNotInstallable(): string | undefined {
   if (process.env.HOLDFAST_NO_INSTALL) return 'HOLDFAST_NO_INSTALL is set';
   if (findProgram('apt-get') === undefined) return 'there is no apt-get';
@@ -19,8 +19,8 @@ export function whyNotInstallable(): string | undefined {
 }
 
 /**
- * Installs packages; the package lists are fetched only if it does not work without.
- * @returns undefined when all are installed, else what went wrong in one line. Never throws.
+ * Installs packages. Updates the package lists only if the first attempt fails.
+ * @returns undefined when all are installed, otherwise the problem in one line. Never throws.
  */
 export async function installPackages(
   names: readonly string[],
@@ -47,7 +47,7 @@ interface Until {
   readonly signal: AbortSignal | undefined;
 }
 
-/** Undefined when it worked, else its complaint. */
+/** Runs apt-get. Returns undefined on success, otherwise its error message. */
 async function aptGet(args: readonly string[], logs: string, { deadline, signal }: Until): Promise<string | undefined> {
   const apt = await ManagedProcess.start({
     name: 'apt-get',
@@ -78,12 +78,12 @@ async function aptGet(args: readonly string[], logs: string, { deadline, signal 
   return `apt-get ${args[0]} failed: ${complaint ?? describeExit(exit)}`;
 }
 
-/** Debian starts a service when its package is installed, unless this file says no. Returns what undoes it. */
+/** Installs the policy file that stops Debian from starting services of new packages. Returns a function that removes it. */
 function forbidServices(): () => void {
   if (existsSync(POLICY)) return () => undefined;
   writeFileSync(
     POLICY,
-    '#!/bin/sh\n# Made by Holdfast while it installs packages, and removed after: no service may start.\nexit 101\n',
+    '#!/bin/sh\n# Written by Holdfast while it installs packages and removed afterwards: keeps services from starting.\nexit 101\n',
     { mode: 0o755 },
   );
   const undo = () => rmSync(POLICY, { force: true });

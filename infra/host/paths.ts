@@ -1,7 +1,7 @@
-/** Places in this checkout, as absolute paths. */
+/** Absolute paths in this checkout. */
 import { join } from 'node:path';
 
-/** The folder of package.json. */
+/** The directory of package.json. */
 export const ROOT = join(import.meta.dirname, '..', '..');
 
 /** Entry points that `npm run build` writes. */

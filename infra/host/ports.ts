@@ -1,11 +1,11 @@
 /**
- * Free loopback ports for servers that are started a moment later. Ports come from below the range that the kernel
- * takes for outgoing connections (32768 and up on Linux): one that is free now is then not taken by some client's
- * connection before the server binds it, which port 0 would not rule out.
+ * Finds free loopback ports for servers that start a moment later. The ports lie below the range of outgoing connections
+ * (32768 and up on Linux), so an outgoing connection cannot take one before the server binds it. Port 0 would not rule
+ * that out.
  *
- * Several processes look for ports at once (test workers, a soak beside a test run), and a port must also stay with
- * its server while that is being restarted. So each process takes whole blocks: it listens on the first port of a
- * block for as long as it lives, and nobody else hands out the ports of that block.
+ * Several processes search at once (test workers, a soak beside a test run), and a server keeps its port across
+ * restarts. So each process reserves whole blocks of ports: it listens on the first port of a block until it exits, and
+ * other processes skip that block.
  */
 import { randomInt } from 'node:crypto';
 import { createServer } from 'node:net';
@@ -18,7 +18,7 @@ let next = 0;
 let endOfBlock = 0;
 let lastRequest: Promise<unknown> = Promise.resolve();
 
-/** Whether this process could listen on 127.0.0.1 at this port now. */
+/** Whether a process can listen on this port of 127.0.0.1 at the moment. */
 export async function isFree(port: number): Promise<boolean> {
   const release = await listen(port);
   await release?.();
@@ -26,22 +26,22 @@ export async function isFree(port: number): Promise<boolean> {
 }
 
 /**
- * A free port, never the same one twice.
- * @throws Error when there seems to be none
+ * A free port. Never returns the same port twice.
+ * @throws Error when all blocks are reserved
  */
 export function freePort(): Promise<number> {
-  // One at a time: two requests must not claim a block each.
+  // Serialized, so that two requests do not reserve a block each.
   const port = lastRequest.then(findPort);
   lastRequest = port.catch(() => undefined);
   return port;
 }
 
-/** `count` different free ports. */
+/** `count` free ports, all different. */
 export async function freePorts(count: number): Promise<number[]> {
   return Promise.all(Array.from({ length: count }, freePort));
 }
 
-/** `count` free ports that follow one another, as the launcher takes them for its nodes. */
+/** `count` consecutive free ports, for a node with several workers. */
 export async function adjacentFreePorts(count: number): Promise<number[]> {
   let ports: number[] = [];
   while (ports.length < count) {
@@ -63,7 +63,7 @@ async function findPort(): Promise<number> {
   }
 }
 
-/** The first port of a block that is this process's until it ends. */
+/** Reserves a block of ports until this process exits. Returns its first port. */
 async function claimBlock(): Promise<number> {
   const start = randomInt(BLOCKS);
   for (let step = 0; step < BLOCKS; step++) {
@@ -73,7 +73,7 @@ async function claimBlock(): Promise<number> {
   throw new Error(`No free ports found from ${FIRST} to ${FIRST + BLOCKS * BLOCK_SIZE - 1} on 127.0.0.1.`);
 }
 
-/** Listens without keeping the process alive; null when the port is taken, otherwise the way to let go of it. */
+/** Listens on a port without keeping the process alive. Returns a function that releases it, or null when it is taken. */
 function listen(port: number): Promise<(() => Promise<void>) | null> {
   return new Promise((resolve) => {
     const server = createServer();

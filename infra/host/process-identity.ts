@@ -1,13 +1,13 @@
 /**
- * Reads what the kernel says about processes (Linux /proc). Never signals any.
- * Without /proc (macOS) nothing is found, and callers do without.
+ * Identifies processes and reads their parents and command lines from Linux /proc. Never signals a process. Without
+ * /proc (macOS) it finds no process.
  */
 import { readdirSync, readFileSync } from 'node:fs';
 
-/** Names one process for good: a pid alone is handed out again, its start time (or the boot) then differs. */
+/** Identifies one process permanently. The kernel reuses pids, but the new process has another start time or boot id. */
 export interface ProcessIdentity {
   readonly pid: number;
-  /** Boot id and start time in clock ticks after the boot; empty where /proc is missing. */
+  /** Boot id, and start time in clock ticks since boot. Empty without /proc. */
   readonly started: string;
 }
 
@@ -28,17 +28,17 @@ function read(path: string): string | undefined {
 function stat(pid: number): Stat | undefined {
   const line = read(`/proc/${pid}/stat`);
   if (line === undefined) return undefined;
-  // The second field is the program's name in parentheses and may hold anything, so count from its end.
+  // The second field is the program name in parentheses and can contain any character, so count from its end.
   const fields = line.slice(line.lastIndexOf(')') + 2).split(' ');
   return { state: fields[0] ?? '', parent: Number(fields[1]), startTicks: fields[19] ?? '' };
 }
 
-/** The parent's pid, or undefined when the process is gone or there is no /proc. */
+/** Pid of the parent. Undefined when the process has ended, or without /proc. */
 export function parentOf(pid: number): number | undefined {
   return stat(pid)?.parent;
 }
 
-/** The identity of a process as of now. */
+/** The identity of the process that has this pid at the moment. */
 export function identify(pid: number): ProcessIdentity {
   const ticks = stat(pid)?.startTicks;
   return { pid, started: ticks === undefined ? '' : `${bootId()}/${ticks}` };
@@ -48,18 +48,18 @@ function bootId(): string {
   return (read('/proc/sys/kernel/random/boot_id') ?? '').trim();
 }
 
-/** Whether exactly this process still runs; a zombie does not. */
+/** Whether exactly this process still runs. A zombie does not count as running. */
 export function isRunning({ pid, started }: ProcessIdentity): boolean {
   if (started === '' || stat(pid)?.state === 'Z') return false;
   return identify(pid).started === started;
 }
 
-/** The command line, words separated by spaces; empty when the process is gone. */
+/** The command line, arguments separated by spaces. Empty when the process has ended. */
 export function commandLine(pid: number): string {
   return (read(`/proc/${pid}/cmdline`) ?? '').replaceAll('\0', ' ').trim();
 }
 
-/** All processes below `pid`, parents before their children. */
+/** All descendants of `pid`, parents before their children. */
 export function descendants(pid: number): number[] {
   const children = new Map<number, number[]>();
   for (const name of listProc()) {

@@ -1,10 +1,10 @@
-/** Finds programs the way a shell does. Never runs or installs any. */
+/** Finds programs on the PATH as a shell does. Never runs or installs one. */
 import { accessSync, constants, statSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 
 /**
- * The path of the first of these programs that is on the PATH, or undefined.
- * `sbin` is looked into beside every `bin`: Debian keeps nginx there, and ordinary users lack it in their PATH.
+ * Path of the first of these programs that is on the PATH, or undefined. Also searches the `sbin` beside every `bin`:
+ * Debian installs nginx there, and the PATH of ordinary users lacks it.
  */
 export function findProgram(...names: readonly string[]): string | undefined {
   const bins = (process.env.PATH ?? '').split(delimiter).filter(Boolean);

@@ -1,8 +1,8 @@
 /**
- * Sees to it that nothing outlives this process: neither a process that it started nor a temporary directory.
- * An exit hook covers every ordinary end; a tiny shell at the other end of a pipe covers the rest (SIGKILL, a crash, a
- * Jest sandbox whose exit hooks never fire): the pipe closes with us, whatever happened, and it then ends what is left.
- * Never ends a process that was not handed to it.
+ * Ends the child processes and removes the temporary directories of this process when it exits. An exit hook handles
+ * ordinary exits. A small shell process handles the others (SIGKILL, a crash, a Jest sandbox without exit hooks): it
+ * reads from a pipe that closes with this process, and then cleans up. Never ends a process that was not registered
+ * with `watch`.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
@@ -11,8 +11,8 @@ import { join } from 'node:path';
 import { descendants } from './process-identity.ts';
 
 /**
- * "+ pid", "- pid" and "d directory" come in by line. Postgres backends have process groups of their own: children go
- * too.
+ * Script of that shell. Reads lines "+ pid", "- pid" and "d directory". At the end of its input it kills the process
+ * groups, and their direct children: Postgres backends have process groups of their own.
  */
 const REAPER = `
 pids=' '
@@ -47,7 +47,7 @@ export interface WatchedProcess {
   readonly name: string;
 }
 
-/** Takes responsibility for a process that leads its own process group. */
+/** Registers a process that leads its own process group, to be killed when this process exits. */
 export function watch(pid: number, name: string): void {
   hook();
   pids.set(pid, name);
@@ -55,7 +55,7 @@ export function watch(pid: number, name: string): void {
   announce();
 }
 
-/** Calls `listener` with all watched processes whenever they change, before anything else happens to them. */
+/** Calls `listener` with all watched processes after each change, synchronously. */
 export function observeWatched(listener: (running: readonly WatchedProcess[]) => void): void {
   observer = listener;
 }
@@ -64,7 +64,7 @@ function announce(): void {
   observer?.([...pids].map(([pid, name]) => ({ pid, name })));
 }
 
-/** The process ended: its pid may soon be somebody else's. */
+/** Unregisters a process that has ended, because the kernel may reuse its pid. */
 export function release(pid: number): void {
   if (pids.delete(pid)) {
     tell(`- ${pid}`);
@@ -73,7 +73,7 @@ export function release(pid: number): void {
   rest();
 }
 
-/** A new private directory below the system's, removed at the latest when this process ends. */
+/** Creates a private directory below the temporary directory of the system. It is removed when this process exits, at the latest. */
 export function temporaryDirectory(name: string): string {
   hook();
   const directory = mkdtempSync(join(tmpdir(), `holdfast-${name}-`));
@@ -82,14 +82,14 @@ export function temporaryDirectory(name: string): string {
   return directory;
 }
 
-/** Removes a directory made by `temporaryDirectory`. */
+/** Removes a directory that `temporaryDirectory` created. */
 export function removeTemporary(directory: string): void {
   if (!directories.delete(directory)) return;
   rmSync(directory, { recursive: true, force: true, maxRetries: 5 });
   rest();
 }
 
-/** Ends every watched process at once with SIGKILL, and removes the directories. For emergencies and the exit hook. */
+/** Kills every watched process with SIGKILL and removes the directories. For the exit hook and an immediate stop. */
 export function killAll(): void {
   for (const pid of pids.keys()) killTree(pid, 'SIGKILL');
   pids.clear();
@@ -97,19 +97,19 @@ export function killAll(): void {
     try {
       rmSync(directory, { recursive: true, force: true, maxRetries: 5 });
     } catch {
-      // A dying process may still be writing there; the reaper tries again after it.
+      // A killed process may still write there. The shell removes the directory later.
     }
   }
 }
 
-/** Signals a process group and everything below its leader; returns without waiting. Gone processes are no error. */
+/** Signals a process group and all descendants of its leader, without waiting. Ignores processes that have ended. */
 export function killTree(pid: number, signal: NodeJS.Signals): void {
   const below = descendants(pid);
   for (const target of [-pid, ...below]) {
     try {
       process.kill(target, signal);
     } catch {
-      // ESRCH: it ended in the meantime.
+      // ESRCH: the process has ended.
     }
   }
 }
@@ -125,7 +125,7 @@ function tell(line: string): void {
   reaper.stdin?.write(`${line}\n`);
 }
 
-/** Nothing left to watch: the reaper is not needed until the next start. */
+/** Ends the shell when there is nothing left to clean up. The next `tell` starts another one. */
 function rest(): void {
   if (pids.size > 0 || directories.size > 0) return;
   reaper?.stdin?.end();
@@ -138,7 +138,7 @@ function startReaper(): ChildProcess {
     cwd: '/',
     stdio: ['pipe', 'ignore', 'ignore'],
   });
-  // It must never keep this process alive, nor end it by an error of its own: it is the second line of defence.
+  // The shell must neither keep this process alive nor end it with an error: it is only the fallback.
   child.on('error', () => undefined);
   child.stdin?.on('error', () => undefined);
   child.unref();

@@ -1,6 +1,6 @@
 /**
- * PostgreSQL refuses to run as root: finds the user to run it (and nginx) as, and tells what that user can reach.
- * Creates no users and changes no permission except of directories it is handed.
+ * The user that runs PostgreSQL and nginx when this process is root (PostgreSQL refuses to run as root), and the
+ * directories that this user can reach. Creates no users, and changes the owner only of directories that it is given.
  */
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
@@ -14,10 +14,13 @@ export interface User {
   readonly gid: number;
 }
 
-/** The user for servers that must not be root: `postgres`, else `nobody`. Undefined when this process is not root. */
+/** The system user without permissions, with its usual ids. */
+const FALLBACK: User = { name: `nobody`, uid: 65_534, gid: 65_534 };
+
+/** The user for servers that must not run as root: `postgres` if it exists, otherwise `nobody`. Undefined when this process is not root. */
 export function unprivilegedUser(): User | undefined {
   if (process.getuid?.() !== 0) return undefined;
-  return lookUp('postgres') ?? lookUp('nobody') ?? { name: 'nobody', uid: 65_534, gid: 65_534 };
+  return lookUp('postgres') ?? lookUp(FALLBACK.name) ?? FALLBACK;
 }
 
 function lookUp(name: string): User | undefined {
@@ -30,15 +33,15 @@ function lookUp(name: string): User | undefined {
   return fields && uid > 0 && gid > 0 ? { name, uid, gid } : undefined;
 }
 
-/** Gives a directory to the user; does nothing when there is none to switch to. */
+/** Makes the user the owner of a path. Does nothing without a user. */
 export function giveTo(user: User | undefined, path: string): void {
   if (user) chownSync(path, user.uid, user.gid);
 }
 
-/** Whether the user can enter this existing directory: every one above it has to let it through. */
+/** Whether the user can enter this existing directory, which requires access to every directory above it. */
 export function canEnter(user: User | undefined, directory: string): boolean {
   if (!user) return true;
-  // Not by `cwd`: Node changes the directory before it changes the user.
+  // Does not use the option `cwd`: Node.js changes the directory before it changes the user.
   const options = { cwd: '/', uid: user.uid, gid: user.gid, stdio: 'ignore' } as const;
   return spawnSync('/bin/sh', ['-c', 'cd -- "$0"', directory], options).status === 0;
 }
@@ -50,8 +53,8 @@ export function canExecute(user: User | undefined, program: string): boolean {
 }
 
 /**
- * Where data that the user must own can live: `preferred`, or, where the user cannot get there (a checkout below
- * /root), a directory of the system's that belongs to this checkout alone. The parent of the result exists.
+ * A directory for data that the user must own: `preferred`, or when the user cannot reach it (a checkout in a home
+ * directory that is closed to others), a system directory that only this checkout uses. The parent of the result exists.
  */
 export function reachableDirectory(user: User | undefined, preferred: string): string {
   const parent = dirname(preferred);

@@ -1,4 +1,4 @@
-/** The programs that can build an image, behind one face. Starts nothing by itself. */
+/** The programs that can build an image, and their commands. */
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { findProgram } from '../host/programs.ts';
@@ -6,7 +6,7 @@ import { findProgram } from '../host/programs.ts';
 export const BUILDERS = ['docker', 'podman', 'buildah'] as const;
 export type Builder = (typeof BUILDERS)[number];
 
-/** The first that works here; undefined: none. Docker counts only with its engine running. */
+/** The first builder that works on this machine, or undefined. Docker works only if its engine runs. */
 export function findBuilder(): Builder | undefined {
   return BUILDERS.find((name) => {
     if (findProgram(name) === undefined) return false;
@@ -19,22 +19,22 @@ export interface BuildRequest {
   readonly context: string;
   readonly tag: string;
   readonly args: Readonly<Record<string, string>>;
-  /** `linux/arm64`; default: this machine's. */
+  /** `linux/arm64` or `linux/amd64`. Default: the platform of this machine. */
   readonly platform?: string | undefined;
 }
 
-/** Where buildah keeps its images, apart from the machine's own. */
+/** Directories for the images of buildah, separate from its default storage. */
 export interface BuildahStorage {
   readonly root: string;
   readonly run: string;
 }
 
-/** Arguments of buildah before its command: works as root without a daemon, without mounts of its own. */
+/** Global arguments of buildah. The vfs driver needs no mounts, so it works in a container. */
 export function buildahStorage({ root, run }: BuildahStorage): string[] {
   return ['--storage-driver', 'vfs', '--root', root, '--runroot', run];
 }
 
-/** The command that builds. Pure. */
+/** The command that builds an image. Pure. */
 export function buildCommand(builder: Builder, request: BuildRequest, storage?: BuildahStorage): [string, ...string[]] {
   const { dockerfile, context, tag, args, platform } = request;
   const buildArgs = Object.entries(args).flatMap(([name, value]) => ['--build-arg', `${name}=${value}`]);
@@ -44,7 +44,7 @@ export function buildCommand(builder: Builder, request: BuildRequest, storage?: 
   return [builder, ...before, 'build', ...own, ...where, ...buildArgs, '-f', dockerfile, '-t', tag, context];
 }
 
-/** Runs a command with its output passed on. @throws Error when it fails */
+/** Runs a command and passes its output on. @throws Error when the command fails */
 export async function run([command, ...args]: readonly [string, ...string[]], quiet = false): Promise<void> {
   const child = spawn(command, args, { stdio: ['ignore', quiet ? 'ignore' : 'inherit', 'inherit'] });
   const [code, signal] = (await once(child, 'exit')) as [number | null, string | null];

@@ -1,6 +1,6 @@
 /**
- * A base image made here, for machines that reach Debian and npm but no image registry: Debian by debootstrap, Node
- * from the npm package that carries its binary, npm beside it. For trying the image, not for production.
+ * Builds a base image for machines that reach Debian and npm but no image registry: Debian from debootstrap, and Node.js
+ * and npm from npm packages. For trying the server image; do not use it in production.
  */
 import { execFileSync } from 'node:child_process';
 import { copyFileSync, existsSync, mkdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
@@ -12,7 +12,7 @@ export const NODE_VERSION = '24.21.0';
 const NPM_VERSION = '11.6.2';
 const SUITE = 'bookworm';
 const CERTIFICATES = '/etc/ssl/certs/ca-certificates.crt';
-/** What nobody needs in an image: half of debootstrap's size. */
+/** Directories that the image does not need: half of the size that debootstrap installs. */
 const SUPERFLUOUS = [
   'var/lib/apt/lists',
   'var/cache/apt',
@@ -23,8 +23,8 @@ const SUPERFLUOUS = [
 ];
 
 /**
- * A tar of the root file system, made once and kept at `cached`. Takes a minute the first time.
- * @throws Error when debootstrap or npm fail
+ * Path of a tar archive of the root file system. Builds it at `cached` on the first call, which takes a minute.
+ * @throws Error when debootstrap or npm fails
  */
 export function debianBase(cached: string): string {
   if (existsSync(cached)) return cached;
@@ -60,7 +60,7 @@ function addNode(root: string, work: string): void {
   symlinkSync('../lib/node_modules/npm/bin/npm-cli.js', join(root, 'usr/local/bin/npm'));
 }
 
-/** Imports the tar as an image. Where this machine trusts further authorities, so does the image, or npm could not work in it. */
+/** Imports the archive as an image. Copies the certificate authorities of this machine: behind a TLS proxy, npm needs them. */
 export function importBase(tar: string, image: string, storage: BuildahStorage): void {
   const buildah = (...args: string[]) =>
     execFileSync('buildah', [...buildahStorage(storage), ...args], { encoding: 'utf8' }).trim();

@@ -1,4 +1,4 @@
-/** `npm run image`: builds the server's image with whatever builds images here, and pushes it where it is asked to. */
+/** `npm run image`: builds the server image with Docker, Podman or buildah, and pushes it on request. */
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { Command } from 'commander';
@@ -19,25 +19,25 @@ interface Options {
   readonly output?: string;
 }
 
-/** Wrong usage, or nothing to build with: told in one line, exit code 2. */
+/** Wrong usage, or no program that builds images. The message is one line; exit code 2. */
 class UsageError extends Error {}
 
 const program = new Command('npm run image --')
-  .description('Builds the image of server/Dockerfile.')
-  .requiredOption('-t, --tag <name>', 'name of the image, such as <repository_url>:1.2.3')
-  .option('--base <image>', 'base image; default: that of the Dockerfile. By digest it is pinned')
+  .description('Builds the server image from server/Dockerfile.')
+  .requiredOption('-t, --tag <name>', 'name and tag of the image, such as <repository_url>:1.2.3')
+  .option('--base <image>', 'base image; name it by digest to pin it (default: the base of the Dockerfile)')
   .option(
     '--debian',
-    `make the base here by debootstrap, with Node ${NODE_VERSION}: needs no image registry (buildah, root)`,
+    `build the base image with debootstrap and Node.js ${NODE_VERSION}, without an image registry; needs buildah and root`,
   )
-  .option('--platform <platform>', 'linux/arm64 or linux/amd64; default: this machine’s')
-  .option('--builder <program>', `one of ${BUILDERS.join(', ')}; default: the first that works here`)
-  .option('--push', 'push it under its name; log in to the registry before')
-  .option('-o, --output <file>', 'also write it to a file (docker archive)')
+  .option('--platform <platform>', 'linux/arm64 or linux/amd64 (default: the platform of this machine)')
+  .option('--builder <program>', `one of ${BUILDERS.join(', ')} (default: the first that works)`)
+  .option('--push', 'push the image to its registry; log in to the registry first')
+  .option('-o, --output <file>', 'also write the image to a file (docker archive)')
   .addHelpText(
     'after',
     `
-Exit codes: 0 built, 1 a step failed, 2 wrong usage or no builder.
+Exit codes: 0 built; 1 a step failed; 2 wrong usage, or no program that builds images.
 
   aws ecr get-login-password | docker login --username AWS --password-stdin <registry>
   npm run image -- --tag <repository_url>:1.2.3 --platform linux/arm64 --push`,
@@ -45,7 +45,10 @@ Exit codes: 0 built, 1 a step failed, 2 wrong usage or no builder.
 
 async function main(options: Options): Promise<void> {
   const builder = options.debian ? 'buildah' : (options.builder ?? findBuilder());
-  if (!builder) throw new UsageError(`Nothing here builds images: install ${BUILDERS.join(', ')}, or start Docker.`);
+  if (!builder)
+    throw new UsageError(
+      `No program that builds images works here. Start Docker, or install one of ${BUILDERS.join(', ')}.`,
+    );
   if (!BUILDERS.includes(builder)) throw new UsageError(`--builder must be one of ${BUILDERS.join(', ')}.`);
   const directory = options.debian ? temporaryDirectory('image') : undefined;
   const storage = directory === undefined ? undefined : { root: join(directory, 'root'), run: join(directory, 'run') };
@@ -71,7 +74,7 @@ function saveCommand(builder: Builder, before: readonly string[], tag: string, f
   return [builder, 'save', '-o', file, tag];
 }
 
-/** Where the base made here is kept. */
+/** Path of the cached base image of `--debian`. */
 export function cachedBase(): string {
   const cache = process.env.XDG_CACHE_HOME || join(homedir(), '.cache');
   return join(cache, 'holdfast', `base-bookworm-node-${NODE_VERSION}-${process.arch}.tar`);

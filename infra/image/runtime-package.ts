@@ -1,6 +1,6 @@
 /**
- * Run in the image's build: leaves in package.json what the bundles of `dist/server` import, so that `npm prune` takes
- * away all else. Which those are, esbuild says of the very sources; nobody keeps a list.
+ * Runs in the image build: reduces package.json to the packages that the bundles in `dist/server` import, so that
+ * `npm prune` removes all others. esbuild derives the list from the sources, so no list has to be maintained.
  */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { isBuiltin } from 'node:module';
@@ -9,10 +9,10 @@ import { pathToFileURL } from 'node:url';
 import { build } from 'esbuild';
 import { ROOT } from '../host/paths.ts';
 
-/** What can be started in the image: a node, and a probe. */
+/** Entry points of the programs in the image: node and probe. */
 export const IMAGE_PROGRAMS = ['server/main.ts', 'server/probe/main.ts'] as const;
 
-/** Names of the packages that these sources import at run time, sorted. Paths are relative to the repository. */
+/** Sorted names of the packages that these entry points import at run time. Paths are relative to the repository. */
 export async function importedPackages(entryPoints: readonly string[]): Promise<string[]> {
   const { metafile } = await build({
     entryPoints: [...entryPoints],
@@ -39,10 +39,11 @@ function packageOf(path: string): string {
     .join('/');
 }
 
-/** `package.json` with these dependencies only. @throws Error when one of them is not a dependency of it */
+/** `package.json` with only these dependencies. @throws Error when one of them is missing in it */
 export function runtimePackage(manifest: Manifest, names: readonly string[]): object {
   const missing = names.filter((name) => !(name in manifest.dependencies));
-  if (missing.length > 0) throw new Error(`package.json has no dependency ${missing.join(', ')}`);
+  if (missing.length > 0)
+    throw new Error(`The image imports packages that are no dependencies in package.json: ${missing.join(', ')}.`);
   const { name, version, license, type, engines } = manifest;
   const dependencies = Object.fromEntries(names.map((one) => [one, manifest.dependencies[one]]));
   return { name, version, license, private: true, type, engines, dependencies, overrides: manifest.overrides };
@@ -63,5 +64,5 @@ if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
   const manifest = JSON.parse(readFileSync(path, 'utf8')) as Manifest;
   const names = await importedPackages(IMAGE_PROGRAMS);
   writeFileSync(path, `${JSON.stringify(runtimePackage(manifest, names), null, 2)}\n`);
-  console.log(`Kept: ${names.join(', ')}.`);
+  console.log(`Packages in the image: ${names.join(', ')}.`);
 }

@@ -1,19 +1,19 @@
 /**
- * Which part of the VPC's range belongs to which subnet. Pure. A sixteenth of the range for each subnet, four places for
- * each tier, so that a zone can be added later without moving anything.
+ * Divides the range of the VPC into subnets: sixteenths of the range, with four places per tier, so that a zone can be
+ * added later without moving a subnet. Pure.
  */
 export const TIERS = ['public', 'private', 'isolated'] as const;
 
 /**
- * `public`: the load balancer and NAT, with routes from and to the internet. `private`: tasks, with a way out through
- * NAT. `isolated`: Postgres and Redis, with no way out.
+ * `public`: load balancer and NAT gateways, with routes from and to the internet. `private`: tasks, which reach the
+ * internet through NAT. `isolated`: Postgres and Redis, without a route to the internet.
  */
 export type Tier = (typeof TIERS)[number];
 
 const BITS = 4;
 const PLACES_PER_TIER = 4;
 
-/** The range of a tier's subnet in a zone (0, 1, 2), of a VPC's IPv4 range such as `10.0.0.0/16`. */
+/** The range of the subnet of a tier in zone 0, 1, 2 … . Example: `10.30.0.0/16`, private, zone 0 -> `10.30.64.0/20`. */
 export function subnetCidr(vpcCidr: string, tier: Tier, zone: number): string {
   const [address = '', prefix = ''] = vpcCidr.split('/');
   const length = Number(prefix) + BITS;

@@ -1,5 +1,8 @@
-/** Text that Terraform is to take as it is: `${` and `%{` begin its templates, doubled they are text. Pure. */
+/**
+ * Escapes text for Terraform, which reads `${` and `%{` as the beginning of a template; a doubled sign stands for the
+ * sign itself. Pure.
+ */
 export function literal(text: string): string {
-  // By a function: in a replacement text `$$` would be one dollar.
+  // A function, because `$$` in a replacement text stands for one dollar sign.
   return text.replace(/[$%](?=\{)/g, (sign) => sign + sign);
 }

@@ -1,4 +1,4 @@
-/** A simulation as a picture: connections wanted and connected, tasks, connections per task, headroom. SVG. */
+/** Draws a simulation as SVG: connections, tasks, connections per task, and headroom over time. */
 import { LineChart } from 'echarts/charts';
 import { GridComponent, LegendComponent, MarkLineComponent, TitleComponent } from 'echarts/components';
 import { init, use } from 'echarts/core';
@@ -41,7 +41,7 @@ export function drawSimulation({ title, minutes, targetConnections, maxConnectio
     {
       name: 'tasks',
       lines: [
-        { name: 'asked for', of: ({ desired }) => desired, step: true },
+        { name: 'desired', of: ({ desired }) => desired, step: true },
         { name: 'serving', of: ({ serving }) => serving, step: true },
         { name: 'draining', of: ({ draining }) => draining, step: true },
       ],
@@ -58,7 +58,7 @@ export function drawSimulation({ title, minutes, targetConnections, maxConnectio
       ],
     },
     {
-      name: 'free places, % of wanted',
+      name: 'headroom: free connections, % of wanted',
       lines: [{ name: 'headroom', of: ({ headroom }) => Math.min(300, headroom * 100) }],
     },
   ];

@@ -1,4 +1,4 @@
-/** `npm run simulate`: replays a curve of connections against the autoscaling of an environment, and draws what happens. */
+/** `npm run simulate`: replays a curve of connections against the autoscaling policy of an environment and draws the result. */
 import { writeFileSync } from 'node:fs';
 import Table from 'cli-table3';
 import { Command, InvalidArgumentError, Option } from 'commander';
@@ -23,25 +23,45 @@ interface Options {
 function number(min: number) {
   return (text: string): number => {
     const value = Number(text);
-    if (!(value >= min)) throw new InvalidArgumentError(`a number, at least ${min}`);
+    if (!(value >= min)) throw new InvalidArgumentError(`It must be a number, at least ${min}.`);
     return value;
   };
 }
 
 const program = new Command('npm run simulate --')
-  .description('Replays connections over time against the autoscaling policy of an environment.')
-  .addOption(new Option('-e, --environment <name>', 'whose policy').choices([...ENVIRONMENT_NAMES]).default('prod'))
-  .addOption(new Option('-c, --curve <name>', 'what happens').choices([...CURVE_NAMES]).default('day'))
-  .option('-p, --peak <connections>', 'top of the curve; default: 80 % of what all tasks aim at', number(1))
-  .option('-s, --seed <n>', 'of the noise', number(0), 1)
-  .option('--start <seconds>', 'until a new task serves', number(1), ASSUMPTIONS.taskStartSeconds)
-  .option('--lifetime <seconds>', 'mean life of a connection', number(1), ASSUMPTIONS.lifetimeSeconds)
-  .option('--svg <file>', 'also write a picture')
-  .option('--json', 'print everything as JSON')
+  .description(
+    'Replays a curve of connections against the autoscaling policy of an environment. Shows tasks, connections per task and headroom over time, and a verdict. Contacts nothing.',
+  )
+  .addOption(
+    new Option('-e, --environment <name>', 'environment whose policy is replayed')
+      .choices([...ENVIRONMENT_NAMES])
+      .default('prod'),
+  )
+  .addOption(
+    new Option(
+      '-c, --curve <name>',
+      'day: a working day; flat: a steady load; storm: the loss of a zone; ramp: a launch',
+    )
+      .choices([...CURVE_NAMES])
+      .default('day'),
+  )
+  .option(
+    '-p, --peak <connections>',
+    'largest number of connections (default: 80 % of maxTasks × targetConnections)',
+    number(1),
+  )
+  .option('-s, --seed <n>', 'seed of the noise', number(0), 1)
+  .option('--start <seconds>', 'time until a new task serves', number(1), ASSUMPTIONS.taskStartSeconds)
+  .option('--lifetime <seconds>', 'mean lifetime of a connection', number(1), ASSUMPTIONS.lifetimeSeconds)
+  .option('--svg <file>', 'also write a chart to this file')
+  .option('--json', 'print the summary and every minute as JSON')
   .addHelpText(
     'after',
     `
-Exit codes: 0 good, 1 flapping, saturated, or connections cut at the end of a drain, 2 wrong usage.
+Verdicts: good; flapping: tasks are added and removed within half an hour; saturated: more than 1 % of the
+clients wait for over five minutes; connections cut: a drain takes longer than the deregistration delay.
+
+Exit codes: 0 good; 1 any other verdict; 2 wrong usage, or an environment that cannot be deployed.
 
   npm run simulate -- --curve storm --environment prod --svg storm.svg`,
   )
@@ -58,7 +78,7 @@ function chart(title: string, { minutes }: Simulation, of: (state: Simulation['m
     title,
     width: CHART_WIDTH,
     height: 7,
-    // Whole hours: more labels than that run into each other.
+    // Label whole hours only, so that labels do not overlap.
     formatter: (value, { axis }) => {
       if (axis === 'y') return String(Math.round(value));
       return Math.abs(value - Math.round(value)) <= every / 120 ? String(Math.round(value)) : '';
@@ -71,17 +91,19 @@ const clock = (minute: number) => `${Math.floor(minute / 60)}:${String(minute % 
 function print(simulation: Simulation): void {
   const { summary, actions } = simulation;
   const write = (text: string) => process.stdout.write(`${text}\n`);
-  write(chart('connections wanted, by hour', simulation, ({ wanted }) => wanted));
-  write(chart('tasks that serve', simulation, ({ serving }) => serving));
+  write(chart('connections wanted, over hours', simulation, ({ wanted }) => wanted));
+  write(chart('serving tasks', simulation, ({ serving }) => serving));
   write(chart('connections of the fullest task', simulation, ({ fullest }) => fullest));
-  write(chart('free places, % of wanted', simulation, ({ headroom }) => Math.min(300, headroom * 100)));
-  write(`Tasks asked for: ${actions.map(({ minute, to }) => `${to} (${clock(minute)})`).join(', ') || 'no change'}\n`);
+  write(chart('headroom: free connections, % of wanted', simulation, ({ headroom }) => Math.min(300, headroom * 100)));
+  write(
+    `Desired tasks (at h:mm): ${actions.map(({ minute, to }) => `${to} (${clock(minute)})`).join(', ') || 'no change'}\n`,
+  );
   const table = new Table({ style: { head: [], border: [] } });
   table.push(
-    ['changes: more, fewer', `${summary.scaleOuts}, ${summary.scaleIns}`],
+    ['scale-outs, scale-ins', `${summary.scaleOuts}, ${summary.scaleIns}`],
     ['changes of direction within half an hour', summary.flaps],
-    ['longest time with over 1 % waiting, minutes', summary.longestWaitMinutes],
-    ['most that were waiting, attempts refused', `${summary.mostWaiting}, ${summary.refusedAttempts}`],
+    ['longest time with over 1 % of clients waiting, minutes', summary.longestWaitMinutes],
+    ['most clients waiting, attempts refused', `${summary.mostWaiting}, ${summary.refusedAttempts}`],
     ['least headroom, % of wanted', Math.round(summary.leastHeadroom * 100)],
     ['most connections on one task', summary.fullestTask],
     ['connections cut at the end of a drain', summary.cut],
@@ -104,7 +126,7 @@ async function main(): Promise<void> {
   });
   const title = `${environment.name}: ${played.description}, ${peak.toLocaleString('en')} connections`;
   if (options.svg) {
-    // Only now: the library is large.
+    // Loaded only here: the charts library is large.
     const { drawSimulation } = await import('./chart.ts');
     const { targetConnections, maxConnections } = service;
     writeFileSync(
@@ -123,7 +145,7 @@ async function main(): Promise<void> {
 try {
   await main();
 } catch (error) {
-  // Commander has printed what was wrong.
+  // An error with an exit code comes from Commander, which has printed it.
   const { exitCode } = error as { exitCode?: number };
   if (exitCode === undefined) process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
   process.exitCode = exitCode === 0 ? 0 : error instanceof EnvironmentError || exitCode !== undefined ? 2 : 1;

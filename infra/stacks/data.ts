@@ -1,6 +1,6 @@
 /**
- * What keeps state and outlives every deployment: the history (Postgres), the backplane (Redis), images, signing keys,
- * metrics. The two stores are in subnets without a way out.
+ * The data stack: everything that keeps state and outlives deployments. Postgres (history), Redis (backplane), images,
+ * signing keys, metrics. Both stores are in subnets without a route to the internet.
  */
 import type { Construct } from 'constructs';
 import { GeneratedSecret } from '../constructs/generated-secret.ts';
@@ -33,12 +33,12 @@ export class DataStack extends EnvironmentStack {
     this.tokenKey = new GeneratedSecret(this, 'token-key', {
       ...secret,
       what: 'token-key',
-      description: 'AUTH_JWT_SECRET: signs the tokens of clients; whoever issues tokens reads it',
+      description: 'AUTH_JWT_SECRET: signs tokens of clients. Read by nodes, probes and the issuer of tokens',
     });
     this.ticketKey = new GeneratedSecret(this, 'ticket-key', {
       ...secret,
       what: 'ticket-key',
-      description: 'AUTH_TICKET_SECRET: signs tickets; the servers only',
+      description: 'AUTH_TICKET_SECRET: signs tickets. Read by nodes only',
     });
     this.report({
       repository_url: this.registry.url,

@@ -1,4 +1,4 @@
-/** What every stack of an environment has: its name, the AWS provider with the tags, where its state is kept. */
+/** Base class of all stacks: name, AWS provider with default tags, protection, and the backend of Terraform's state. */
 import { AwsProvider } from '@cdktf/provider-aws/lib/provider/index.js';
 import { Aspects, S3Backend, TerraformOutput, TerraformStack } from 'cdktf';
 import type { Construct } from 'constructs';
@@ -22,7 +22,7 @@ export class EnvironmentStack extends TerraformStack {
     this.keepState(environment, name);
   }
 
-  /** Outputs that people, scripts and probes read by these very names: `terraform output -json`, or of `cdktf output`. */
+  /** Adds outputs under exactly these names: operators and scripts read them (`cdktf output`, `terraform output -json`). */
   protected report(outputs: Readonly<Record<string, string>>): void {
     for (const [name, value] of Object.entries(outputs))
       new TerraformOutput(this, `output-${name}`, { value }).overrideLogicalId(name);
@@ -33,7 +33,7 @@ export class EnvironmentStack extends TerraformStack {
     const { bucket, region, kmsKeyId } = state;
     const key = `holdfast/${environment}/${stack}.tfstate`;
     new S3Backend(this, { bucket, region, key, encrypt: true, ...(kmsKeyId !== undefined && { kmsKeyId }) });
-    // The bucket's own lock, of Terraform 1.10 and later; cdktf has no field for it.
+    // A lock file in the bucket, supported by Terraform 1.10 and later. cdktf has no field for it.
     this.addOverride('terraform.backend.s3.use_lockfile', true);
   }
 }

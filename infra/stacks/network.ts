@@ -1,4 +1,4 @@
-/** The network: VPC, subnets of three tiers over the zones, ways in and out, who may talk to whom, flow logs, the key. */
+/** The network stack: encryption key, VPC, subnets of three tiers, security groups, endpoints and flow logs. */
 import { Vpc } from '@cdktf/provider-aws/lib/vpc/index.js';
 import type { Construct } from 'constructs';
 import { EncryptionKey } from '../constructs/encryption-key.ts';
@@ -22,7 +22,7 @@ export class NetworkStack extends EnvironmentStack {
     this.vpc = new Vpc(this, 'vpc', {
       cidrBlock: environment.network.cidr,
       enableDnsSupport: true,
-      // Interface endpoints answer under the APIs' own names, which needs both.
+      // Private DNS of interface endpoints needs DNS support and DNS host names.
       enableDnsHostnames: true,
       tags: { Name: nameOf(environment, 'vpc') },
     });

@@ -1,15 +1,14 @@
-/** What looks at the service and calls people: rules, alert manager, alarms, the topic, Grafana, probes. Nothing here serves. */
+/** The observability stack: alert rules, alert manager, CloudWatch alarms, on-call topic, Grafana, probes. Clients do not depend on it. */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Construct } from 'constructs';
 import { Alarms } from '../constructs/alarms.ts';
 import { Alerting } from '../constructs/alerting.ts';
-import { grafanaHost } from '../constructs/balancer.ts';
 import { Grafana } from '../constructs/grafana.ts';
 import { OnCallTopic } from '../constructs/on-call-topic.ts';
 import { Probes } from '../constructs/probes.ts';
 import { StoreEvents } from '../constructs/store-events.ts';
-import { SERVER_SERVICE } from '../environments/names.ts';
+import { grafanaHost, SERVER_SERVICE } from '../environments/names.ts';
 import type { Environment } from '../environments/types.ts';
 import { literal } from '../plan/literal.ts';
 import { alarms } from '../plan/observability/alarms.ts';
@@ -25,16 +24,16 @@ export interface ObservabilityInputs {
   readonly network: NetworkStack;
   readonly data: DataStack;
   readonly service: ServiceStack;
-  /** Default: the files in `dashboards/out`, those about probes only where there are some. */
+  /** Default: the rule files in `dashboards/out`, without those about probes where none are deployed. */
   readonly rules?: readonly Asset[];
   readonly dashboards?: readonly Asset[];
-  /** Whether the image has a probe; default: whether its source is there. */
+  /** Whether the image contains the probe. Default: whether its source file exists. */
   readonly probe?: boolean;
 }
 
 const PROBE_SOURCE = join(import.meta.dirname, '..', '..', 'server', 'probe', 'main.ts');
 
-/** Rules about probes say that there are none, where none are deployed: they are left out there. */
+/** Leaves out the rules about probes where none are deployed: they would fire because probes are missing. */
 function rulesFor(environment: Environment, probes: boolean): Asset[] {
   return ruleFiles(assetUrls(environment)).filter(({ name }) => probes || name !== 'probes');
 }

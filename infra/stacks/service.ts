@@ -1,16 +1,16 @@
-/** What serves: the load balancer with its firewall, the nodes, and how many of them there are. */
+/** The service stack: load balancer, firewall, ECS cluster, nodes, autoscaling. Holds no state, so it can be destroyed and created again. */
 import type { Construct } from 'constructs';
 import { Balancer } from '../constructs/balancer.ts';
 import { Cluster } from '../constructs/cluster.ts';
 import { Firewall } from '../constructs/firewall.ts';
 import { LogGroup } from '../constructs/log-group.ts';
 import { Scaling } from '../constructs/scaling.ts';
-import { PORTS } from '../constructs/security-groups.ts';
 import { ServerService } from '../constructs/server-service.ts';
 import { ExecutionRole, NodeRole } from '../constructs/task-roles.ts';
 import { logName, nameOf, SERVER_SERVICE } from '../environments/names.ts';
-import { stopSeconds } from '../environments/rules.ts';
+import { stopSeconds } from '../environments/timing.ts';
 import type { Environment } from '../environments/types.ts';
+import { PORTS } from '../plan/ports.ts';
 import { scalingPolicy } from '../plan/scaling/policy.ts';
 import { collectorConfig } from '../plan/task/collector-config.ts';
 import { COLLECTOR_MEMORY_MB, collectorContainer, nodeContainer } from '../plan/task/containers.ts';
@@ -22,11 +22,11 @@ import type { NetworkStack } from './network.ts';
 export interface ServiceInputs {
   readonly network: NetworkStack;
   readonly data: DataStack;
-  /** Tag of the server's image in the registry of the data stack. */
+  /** Tag of the server image in the registry of the data stack. */
   readonly imageTag: string;
 }
 
-/** Open files of a node beside its connections: stores, HTTP requests, what Node itself keeps open. */
+/** Open files of a node besides client connections: stores, HTTP requests, and files of Node.js itself. */
 const FURTHER_FILES = 4_096;
 
 export class ServiceStack extends EnvironmentStack {
@@ -126,7 +126,7 @@ export class ServiceStack extends EnvironmentStack {
     });
   }
 
-  /** Where tokens are checked against a public key (AUTH_JWKS_URL), the nodes know no key that could sign one. */
+  /** With AUTH_JWKS_URL, nodes check tokens with public keys and get no key that could sign one. */
   private secrets(data: DataStack): Record<string, string> {
     const tickets = { AUTH_TICKET_SECRET: data.ticketKey.arn };
     return this.environment.service.settings.AUTH_JWKS_URL

@@ -105,7 +105,7 @@ export const INFRA_MUTANTS: readonly Mutant[] = [
   {
     part: 'infra',
     bug: 'the servers’ user may not publish',
-    file: construct('redis'),
+    file: 'infra/plan/redis-access.ts',
     find: ' +@pubsub',
     replace: '',
     tests: 'tests/integration/access/redis-access',
@@ -113,7 +113,7 @@ export const INFRA_MUTANTS: readonly Mutant[] = [
   {
     part: 'infra',
     bug: 'the servers’ user may do everything',
-    file: construct('redis'),
+    file: 'infra/plan/redis-access.ts',
     find: 'on ~holdfast:* &holdfast:* -@all +@read +@write +@pubsub +@connection -@dangerous +info',
     replace: 'on ~* &* +@all',
     tests: 'tests/integration/access/redis-access',
@@ -129,7 +129,7 @@ export const INFRA_MUTANTS: readonly Mutant[] = [
   {
     part: 'infra',
     bug: 'an idle timeout below the heartbeat is let through',
-    file: 'infra/environments/rules.ts',
+    file: 'infra/environments/rules/shutdown.ts',
     find: 'if (idleTimeout > beat && ',
     replace: 'if (',
     tests: 'tests/unit/infra/environments/rules',

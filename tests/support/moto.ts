@@ -5,8 +5,8 @@
  */
 import { join } from 'node:path';
 import { AwsClient } from 'aws4fetch';
+import { ManagedProcess } from '../../infra/host/managed-process.ts';
 import { freePort } from '../../infra/host/ports.ts';
-import { ManagedProcess } from '../../infra/host/process.ts';
 import { findProgram } from '../../infra/host/programs.ts';
 import { removeTemporary, temporaryDirectory } from '../../infra/host/reaper.ts';
 

@@ -1,9 +1,9 @@
-/** Grafana as a child process with data source and dashboards provisioned, where it is installed. */
+/** Grafana as a child process, if it is installed, with its data source and the dashboards provisioned. */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { ALL_BOARDS } from '../../../dashboards/boards/index.ts';
 import { grafanaDashboard } from '../../../dashboards/lib/grafana.ts';
-import { ManagedProcess } from '../../host/process.ts';
+import { ManagedProcess } from '../../host/managed-process.ts';
 import { findProgram } from '../../host/programs.ts';
 import { removeTemporary, temporaryDirectory } from '../../host/reaper.ts';
 
@@ -16,12 +16,12 @@ export interface GrafanaOptions {
   readonly signal: AbortSignal;
 }
 
-/** Path of Grafana's server, or undefined. */
+/** Path of grafana-server, or undefined. */
 export function findGrafana(): string | undefined {
   return findProgram('grafana-server');
 }
 
-/** Files of a provisioning directory: path -> text. Pure. */
+/** The provisioning files: path -> text. Pure. */
 export function provisioningFiles(
   prometheusUrl: string,
   runbooksUrl: string,
@@ -49,7 +49,7 @@ export function provisioningFiles(
   };
 }
 
-/** Nobody has to log in: it listens on loopback only. @throws Error with the end of its log */
+/** Starts Grafana on loopback, without a login, and waits until it is healthy. @throws Error with the end of its log */
 export async function startGrafana({ program, port, prometheusUrl, runbooksUrl, logs, signal }: GrafanaOptions) {
   const directory = temporaryDirectory('grafana');
   for (const [path, text] of Object.entries(provisioningFiles(prometheusUrl, runbooksUrl, directory))) {

@@ -1,40 +1,40 @@
-/** A few people talking, by the client SDK: something for dashboards to show. Never a benchmark (tests/load). */
+/** A light load through the client SDK, so that dashboards have something to show. For benchmarks see tests/load. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createClient, HoldfastError } from '../../../server/client/node.ts';
 import type { HoldfastClient } from '../../../server/client/types.ts';
 
 export interface LightLoadOptions {
   readonly url: string;
-  /** A token for this user. */
+  /** Returns a token for this user. */
   readonly token: (user: string) => Promise<string>;
   readonly users: number;
   readonly channels: number;
-  /** Messages per second, of all users together. */
+  /** Messages per second of all users together. */
   readonly messagesPerSecond: number;
-  /** Users per second that leave and come back. */
+  /** Users per second that disconnect and connect again. */
   readonly comingAndGoingPerSecond: number;
 }
 
 export interface LightLoad {
-  /** Messages that were acknowledged, and publishes that were given up. */
+  /** Acknowledged messages, and failed publishes. */
   readonly counts: { acknowledged: number; failed: number };
   stop(): Promise<void>;
 }
 
-/** Every user follows two channels and now and then says something in one of them. */
+/** Connects all users. Each subscribes to two channels and publishes to one of them. */
 export async function startLightLoad(options: LightLoadOptions): Promise<LightLoad> {
   const counts = { acknowledged: 0, failed: 0 };
   const stop = new AbortController();
   const people = Array.from({ length: options.users }, (_, i) => person(options, i));
   await Promise.all(people.map((client) => client.connect()));
   const talking = every(options.messagesPerSecond, stop.signal, (i) => {
-    const who = i % people.length;
-    const client = people[who] as HoldfastClient;
+    const index = i % people.length;
+    const client = people[index] as HoldfastClient;
     if (client.state !== 'connected') return;
-    client.publish(channelOf(who, options), { text: `message ${i}` }).then(
+    client.publish(channelOf(index, options), { text: `message ${i}` }).then(
       () => counts.acknowledged++,
       (error: unknown) => {
-        // Who leaves takes the message along that was on its way: it may be stored or not, and nobody failed.
+        // The user disconnected while the publish was in flight. The message may be stored or not; that is no failure.
         if (!(error instanceof HoldfastError && error.code === 'closed')) counts.failed++;
       },
     );
@@ -42,7 +42,7 @@ export async function startLightLoad(options: LightLoadOptions): Promise<LightLo
   const moving = every(options.comingAndGoingPerSecond, stop.signal, (i) => {
     const client = people[(i * 7) % people.length] as HoldfastClient;
     client.close();
-    // A client that the end of the load closes first is no failure.
+    // `stop` may close the client before it has connected; that is no failure.
     client.connect().catch(() => {});
   });
   return {

@@ -1,4 +1,4 @@
-/** The page: serves the boards and what Prometheus answers to their queries. On loopback, without a login. */
+/** The page with the dashboards: an HTTP server on loopback, without a login, that serves the boards and the results of their queries. */
 import { readFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import { join } from 'node:path';
@@ -13,10 +13,10 @@ const PUBLIC = join(import.meta.dirname, 'public');
 const RUNBOOKS = join(import.meta.dirname, '..', '..', '..', 'runbooks', 'alerts');
 const ECHARTS = fileURLToPath(import.meta.resolve('echarts/dist/echarts.min.js'));
 
-/** With scrapes every second, several of them; short enough to see a fault begin. */
+/** Range of rates: several scrapes, which come every second, and short enough to show the beginning of a fault. */
 const RATE_INTERVAL = '10s';
 const MINUTES_MAX = 60;
-/** Points of a line: as many as a narrow chart has pixels for. */
+/** Points per line: about as many as a narrow chart can show. */
 const POINTS = 150;
 
 interface Answer {
@@ -91,7 +91,7 @@ const ROUTES: Readonly<Record<string, Route>> = {
   },
 };
 
-/** What a chart shows: a name and points `[milliseconds, value]` of each line; NaN is left out. */
+/** The series of a panel: name, labels and points `[Unix milliseconds, value]`, without NaN. */
 async function seriesOf({ queries, kind }: Panel, minutes: number, prometheus: PrometheusServer) {
   const seconds = minutes * 60;
   const all = await Promise.all(

@@ -1,12 +1,11 @@
 /**
- * A whole Holdfast on this machine: PostgreSQL, Redis, nodes and the balancer, started as parallel as they can be and
- * stopped in order. The launcher, the tests and the game days use this one. Installs nothing, builds nothing (`dist/`
- * must be there) and reads no environment.
+ * A complete Holdfast on this machine: PostgreSQL, Redis, nodes and balancer, started in parallel and stopped in order.
+ * The launcher, the tests and the drills use it. Needs `dist/`. Installs and builds nothing.
  */
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
+import type { ManagedProcess } from '../../host/managed-process.ts';
 import { adjacentFreePorts, freePort, freePorts } from '../../host/ports.ts';
-import type { ManagedProcess } from '../../host/process.ts';
 import { removeTemporary, temporaryDirectory } from '../../host/reaper.ts';
 import { signToken, type TokenClaims } from '../token/sign-token.ts';
 import { NginxServer } from './nginx.ts';
@@ -16,31 +15,31 @@ import { RedisServer } from './redis.ts';
 
 export interface ClusterPorts {
   readonly balancer: number;
-  /** One per node, as with `metrics`. */
+  /** One port per node; the same for `metrics`. */
   readonly nodes: readonly number[];
   readonly metrics: readonly number[];
 }
 
 export interface ClusterOptions {
   readonly nodes: number;
-  /** Start a Redis. false and no `redisUrl`: degraded mode. */
+  /** Start Redis. With false and without `redisUrl`, nodes work in degraded mode. */
   readonly redis: boolean;
-  /** Put nginx in front. false: `url` is the first node's. */
+  /** Start nginx in front of the nodes. With false, `url` is that of the first node. */
   readonly nginx: boolean;
   /** Use this database instead of starting PostgreSQL. */
   readonly databaseUrl?: string | undefined;
   readonly redisUrl?: string | undefined;
-  /** Further environment of every node. */
+  /** Further environment variables of every node. */
   readonly env?: Readonly<Record<string, string>>;
-  /** HS256 secret of tokens; default: random. null: `env` names another way to check tokens. */
+  /** HS256 secret of tokens. Default: random. null: `env` configures another way to check tokens. */
   readonly secret?: string | null;
-  /** Default: free ones. */
+  /** Default: free ports. */
   readonly ports?: ClusterPorts;
-  /** Keeps the database between runs. Default: temporary. */
+  /** Data directory of PostgreSQL, kept on stop. Default: temporary. */
   readonly postgresDirectory?: string;
   /** Default: temporary, removed on stop. */
   readonly logDirectory?: string;
-  /** Gives up a start that is under way. */
+  /** Cancels a start in progress. */
   readonly signal?: AbortSignal;
 }
 
@@ -50,7 +49,7 @@ export class Cluster {
   readonly redis: RedisServer | null;
   readonly nginx: NginxServer | null;
   readonly databaseUrl: string;
-  /** Of the balancer, or of the first node: `http://127.0.0.1:port`. */
+  /** URL of the balancer, or without one of the first node: `http://127.0.0.1:port`. */
   readonly url: string;
   readonly wsUrl: string;
   readonly secret: string;
@@ -82,17 +81,17 @@ export class Cluster {
     return node;
   }
 
-  /** Everything that runs here, in the order of the start. */
+  /** All processes, in the order of their start. */
   get processes(): ManagedProcess[] {
     return [this.postgres, this.redis, ...this.nodes, this.nginx].flatMap((part) => (part ? [part.process] : []));
   }
 
-  /** Has something done at the end of `stop`, for what belongs to the cluster but was made by others. */
+  /** Adds a task to run at the end of `stop`, for resources that a caller has attached to the cluster. */
   onStopped(task: () => Promise<void>): void {
     this.#afterStop.push(task);
   }
 
-  /** Stops everything: the nodes first, so that they drain while all they need is there. Safe to call twice. */
+  /** Stops all processes, nodes first, so that they drain while their stores still run. Safe to call twice. */
   async stop(): Promise<void> {
     await stopParts(this.#parts);
     for (const task of this.#afterStop.splice(0)) await task();
@@ -139,13 +138,13 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
 
 async function freeClusterPorts({ nodes, env }: ClusterOptions): Promise<ClusterPorts> {
   const metrics: number[] = [];
-  // Worker n of a node serves its metrics n ports further on.
+  // Worker n of a node serves its metrics n ports above the first.
   const workers = Number(env?.WORKERS ?? 1);
   while (metrics.length < nodes) metrics.push(...(await adjacentFreePorts(workers)).slice(0, 1));
   return { balancer: await freePort(), nodes: await freePorts(nodes), metrics };
 }
 
-/** What does not need the nodes: PostgreSQL, Redis, and nginx, which only has to know their ports. */
+/** Starts PostgreSQL, Redis and nginx. nginx needs only the ports of the nodes, so it starts in parallel. */
 async function startServices(options: ClusterOptions, ports: ClusterPorts, logs: string, parts: Parts): Promise<void> {
   const { signal, databaseUrl, redisUrl, postgresDirectory: dataDirectory } = options;
   await all([
@@ -172,7 +171,7 @@ async function startServices(options: ClusterOptions, ports: ClusterPorts, logs:
   ]);
 }
 
-/** The nodes see nothing of this process's environment but what every program needs: a test must not depend on it. */
+/** Environment of a node. Takes only basic variables from this process, so that tests do not depend on the others. */
 function nodeEnvironment(
   options: ClusterOptions,
   databaseUrl: string,
@@ -192,7 +191,7 @@ function nodeEnvironment(
   };
 }
 
-/** Waits for all, also when one fails: nothing may still be starting while the rest is being stopped. */
+/** Waits for all tasks, even if one fails, so that no start is still running while the others are stopped. */
 async function all(tasks: readonly (Promise<unknown> | undefined)[]): Promise<void> {
   const results = await Promise.allSettled(tasks);
   for (const result of results) if (result.status === 'rejected') throw result.reason;

@@ -1,14 +1,13 @@
 /**
- * A real nginx in front of local nodes. Owns filling in `nginx.conf`, which holds every balancing decision.
- * Never installs nginx, and never runs its workers as root.
+ * A real nginx in front of local nodes. Fills in `nginx.conf`, which contains every balancing decision. Never installs
+ * nginx, and never runs it as root.
  */
-
 import { readFile, writeFile } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { cpus } from 'node:os';
 import { join } from 'node:path';
+import { ManagedProcess } from '../../host/managed-process.ts';
 import { freePort } from '../../host/ports.ts';
-import { ManagedProcess } from '../../host/process.ts';
 import { findProgram } from '../../host/programs.ts';
 import { removeTemporary, temporaryDirectory } from '../../host/reaper.ts';
 import { giveTo, unprivilegedUser } from '../../host/unprivileged.ts';
@@ -16,13 +15,13 @@ import { giveTo, unprivilegedUser } from '../../host/unprivileged.ts';
 export interface NginxOptions {
   /** Ports of the nodes on 127.0.0.1. */
   readonly nodePorts: readonly number[];
-  /** Default: a free one. */
+  /** Default: a free port. */
   readonly port?: number | undefined;
   readonly logFile: string;
   readonly signal?: AbortSignal | undefined;
 }
 
-/** Why there is no balancer, for messages. */
+/** Reason for messages when there is no balancer. */
 export const NGINX_MISSING = 'nginx is not on the PATH';
 
 /** Path of nginx, or undefined. */
@@ -31,15 +30,15 @@ export function findNginx(): string | undefined {
 }
 
 /**
- * The configuration for these nodes.
- * @throws Error when a placeholder is left over
+ * Fills in the placeholders of `nginx.conf`.
+ * @throws Error when the template has an unknown placeholder
  */
 export function renderConfig(
   template: string,
   values: { port: number; nodePorts: readonly number[]; run: string; workers: number },
 ): string {
-  // max_fails=0: a dead node refuses in microseconds on loopback, so asking it again costs less than shunning one
-  // that is back.
+  // max_fails=0: never marks a node as failed. On loopback a stopped node refuses within microseconds, and nginx then
+  // tries the next node anyway; a node that is back gets connections at once.
   const servers = values.nodePorts.map((port) => `server 127.0.0.1:${port} max_fails=0;`).join('\n    ');
   const placeholders: Readonly<Record<string, string>> = {
     LISTEN: `127.0.0.1:${values.port}`,
@@ -70,7 +69,7 @@ export class NginxServer {
   }
 
   /**
-   * Starts the balancer and waits until it accepts connections; the nodes need not run yet.
+   * Starts the balancer and waits until it accepts connections. The nodes need not run yet.
    * @throws Error when nginx is missing or does not start
    */
   static async start(options: NginxOptions): Promise<NginxServer> {
@@ -96,7 +95,7 @@ export class NginxServer {
     }
   }
 
-  /** The running server, or the last one. */
+  /** The running process, or the last one. */
   get process(): ManagedProcess {
     return this.#process;
   }
@@ -106,7 +105,7 @@ export class NginxServer {
     this.#process = await this.#launch();
   }
 
-  /** Closes every connection at once; drain the nodes before. */
+  /** Closes all connections at once. Drain the nodes first. */
   async stop(): Promise<void> {
     await this.#process.stop('SIGTERM', 5_000);
     removeTemporary(this.#directory);

@@ -1,28 +1,29 @@
-/** One Holdfast node as a child process: the built `dist/server/main.js`, told by its environment what to be. */
+/** One Holdfast node as a child process: runs the built `dist/server/main.js`, configured by environment variables. */
+
+import { ManagedProcess } from '../../host/managed-process.ts';
 import { SERVER_MAIN } from '../../host/paths.ts';
-import { ManagedProcess } from '../../host/process.ts';
 
 export interface NodeOptions {
   readonly name: string;
   readonly port: number;
   readonly metricsPort: number;
   readonly logFile: string;
-  /** Everything else that the node is told, such as DATABASE_URL. */
+  /** Further environment variables, such as DATABASE_URL. */
   readonly env: Readonly<Record<string, string>>;
-  /** Address to listen on. Default 127.0.0.1, where `url` and `metricsUrl` must lead to the node in any case. */
+  /** Address to listen on. Default: 127.0.0.1. With another one, the caller must forward `url` and `metricsUrl` to it. */
   readonly host?: string;
-  /** What to put in front of the command line; it must keep the process id, as `nsenter` does. */
+  /** A command that runs the node, such as `nsenter`. It must keep the process id. */
   readonly prefix?: readonly [string, ...string[]];
   readonly signal?: AbortSignal | undefined;
 }
 
 /**
- * Longer than a node itself waits for its database (START_TIMEOUT_MS), so that the node is the one to say what is
- * wrong.
+ * Longer than the time that a node waits for its database (START_TIMEOUT_MS, 60 s), so that the node reports the reason
+ * first.
  */
 const READY_DEADLINE_MS = 75_000;
 const DEFAULT_DRAIN_MS = 30_000;
-/** A node gives itself 10 s on top of its drain. */
+/** A node exits at most 10 s after its drain. */
 const STOP_GRACE_MS = 12_000;
 
 export class HoldfastNode {
@@ -59,7 +60,7 @@ export class HoldfastNode {
   }
 
   /**
-   * Starts the node again under the same name and ports, after stopping it if it still runs; `env` is added for good.
+   * Stops the node if it still runs, and starts it with the same name and ports. Later restarts keep `env` too.
    */
   async restart(env: Readonly<Record<string, string>> = {}): Promise<void> {
     await this.stop();
@@ -67,7 +68,7 @@ export class HoldfastNode {
     this.#process = await launch(this.#options);
   }
 
-  /** Lets the node drain; it is killed when that takes longer than it should. */
+  /** Lets the node drain, and kills it when that takes too long. */
   async stop(): Promise<void> {
     const drainMs = Number(this.#options.env.DRAIN_TIMEOUT_MS ?? DEFAULT_DRAIN_MS);
     await this.#process.stop('SIGTERM', drainMs + STOP_GRACE_MS);

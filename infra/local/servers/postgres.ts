@@ -1,24 +1,24 @@
 /**
- * A real PostgreSQL server on loopback, durable as in production (fsync on), that can be killed, paused and restarted
- * on the same data. Owns the server's settings; which programs and which data directory are `postgres-binaries` and
- * `-data`.
+ * A real PostgreSQL server on loopback, durable as in production (fsync on). It can be killed, paused, and restarted on
+ * the same data. Owns the settings of the server; `postgres-binaries.ts` owns the programs, `postgres-data.ts` the data
+ * directory.
  */
 import { join } from 'node:path';
 import pg from 'pg';
+import { ManagedProcess } from '../../host/managed-process.ts';
 import { freePort } from '../../host/ports.ts';
-import { ManagedProcess } from '../../host/process.ts';
 import { removeTemporary, temporaryDirectory } from '../../host/reaper.ts';
 import { giveTo, type User, unprivilegedUser } from '../../host/unprivileged.ts';
 import { type PostgresBinaries, postgresBinaries } from './postgres-binaries.ts';
 import { prepareData, ROLE } from './postgres-data.ts';
 
 export interface PostgresOptions {
-  /** Default: a free one. */
+  /** Default: a free port. */
   readonly port?: number | undefined;
   /** Kept on stop. Default: a temporary directory, removed on stop. */
   readonly dataDirectory?: string | undefined;
   readonly logFile: string;
-  /** Further settings of the server (`log_statement: 'all'`). */
+  /** Further server settings (`log_statement: 'all'`). */
   readonly settings?: Readonly<Record<string, string>>;
   readonly signal?: AbortSignal | undefined;
 }
@@ -28,7 +28,7 @@ const SETTINGS = {
   unix_socket_directories: '',
   max_connections: '200',
   shared_buffers: '256MB',
-  // The product's promise is durability: a local server that did not sync would prove nothing.
+  // As in production: without fsync, tests of durability would prove nothing.
   fsync: 'on',
   synchronous_commit: 'on',
   full_page_writes: 'on',
@@ -40,7 +40,7 @@ const DATABASE = 'holdfast';
 const START_DEADLINE_MS = 30_000;
 
 export class PostgresServer {
-  /** Of the database `holdfast`, with user and password; stays the same across restarts. */
+  /** URL of the database `holdfast`, with user and password. Restarts keep it. */
   readonly url: string;
   readonly port: number;
   readonly dataDirectory: string;
@@ -90,24 +90,24 @@ export class PostgresServer {
     }
   }
 
-  /** The running server, or the last one. Its `kill` reaches the backends too: a pause is a pause of everything. */
+  /** The running process, or the last one. Its `kill` also signals the backends, so SIGSTOP pauses the whole server. */
   get process(): ManagedProcess {
     return this.#process;
   }
 
-  /** Starts the server again on the same data and port, after stopping it if it still runs. */
+  /** Stops the server if it still runs, and starts it on the same data and port. */
   async restart(): Promise<void> {
     await this.#halt();
     this.#process = await this.#command();
   }
 
-  /** Disconnects clients, writes a checkpoint, ends; a temporary data directory is removed. */
+  /** Disconnects clients, writes a checkpoint, exits. Removes a temporary data directory. */
   async stop(): Promise<void> {
     await this.#halt();
     this.#cleanUp();
   }
 
-  /** SIGINT is what Postgres calls a fast shutdown. */
+  /** SIGINT requests a fast shutdown of Postgres. */
   async #halt(): Promise<void> {
     await this.#process.stop('SIGINT', 15_000);
   }
@@ -139,7 +139,7 @@ async function startServer(
       return process;
     } catch (error) {
       await process.stop('SIGQUIT', 2_000);
-      // The backends of a killed server need a moment to notice; until then its shared memory is in use.
+      // The backends of a killed server need a moment to exit. Until then its shared memory is in use.
       const busy = /shared memory block .* is still in use|lock file .* already exists/.test(process.output());
       if (!busy || performance.now() > deadline) throw error;
       await new Promise((resolve) => setTimeout(resolve, 100));
@@ -151,7 +151,7 @@ function settingArguments(settings: Readonly<Record<string, string>>): string[] 
   return Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`]);
 }
 
-/** True once the server answers and has our database. */
+/** Creates the database if it is missing. Returns true when the server answers and has it. */
 async function ensureDatabase(port: number, password: string): Promise<boolean> {
   const client = new pg.Client({
     connectionString: connectionUrl(port, password, 'postgres'),

@@ -1,10 +1,11 @@
-/** A probe as a child process: the built `dist/server/probe/main.js`, told by its environment what to look at. */
+/** A synthetic probe as a child process: runs the built `dist/server/probe/main.js`, configured by environment variables. */
+
+import { ManagedProcess } from '../../host/managed-process.ts';
 import { PROBE_MAIN } from '../../host/paths.ts';
 import { freePort } from '../../host/ports.ts';
-import { ManagedProcess } from '../../host/process.ts';
 
 export interface ProbeOptions {
-  /** The service as clients reach it. */
+  /** URL that clients connect to. */
   readonly url: string;
   /** AUTH_JWT_SECRET of the nodes. */
   readonly secret: string;
@@ -34,7 +35,7 @@ export class ProbeProcess {
     this.#process = process;
   }
 
-  /** Starts it and waits until it serves its metrics. @throws Error with the end of its log */
+  /** Starts the probe and waits until it serves its metrics. @throws Error with the end of its log */
   static async start(options: ProbeOptions): Promise<ProbeProcess> {
     const port = options.metricsPort ?? (await freePort());
     const launch = () => startProcess(options, port);
@@ -50,7 +51,7 @@ export class ProbeProcess {
     this.#process = await this.#launch();
   }
 
-  /** Lets it finish its round. */
+  /** Lets the probe finish its current round, for at most 15 s. */
   async stop(): Promise<void> {
     await this.#process.stop('SIGTERM', 15_000);
   }

@@ -1,8 +1,8 @@
-/** A real Prometheus on loopback: scrapes what it is told to, evaluates rules, answers queries. Installs nothing. */
+/** A real Prometheus on loopback: scrapes the given targets, evaluates rules, answers queries. Never installs Prometheus. */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { ManagedProcess } from '../../host/managed-process.ts';
 import { freePort } from '../../host/ports.ts';
-import { ManagedProcess } from '../../host/process.ts';
 import { findProgram } from '../../host/programs.ts';
 import { removeTemporary, temporaryDirectory } from '../../host/reaper.ts';
 
@@ -10,7 +10,7 @@ export interface ScrapeTarget {
   readonly job: 'holdfast' | 'probe';
   /** `127.0.0.1:port`. */
   readonly address: string;
-  /** What its series are told apart by: `instance` is the address unless it is given. */
+  /** Labels added to its series. Without `instance`, Prometheus uses the address. */
   readonly labels: Readonly<Record<string, string>>;
 }
 
@@ -18,16 +18,16 @@ export interface PrometheusOptions {
   readonly targets: readonly ScrapeTarget[];
   /** Rule files: name -> text. */
   readonly rules: Readonly<Record<string, string>>;
-  /** Time between scrapes, and between evaluations. Milliseconds. */
+  /** Interval of scrapes and of rule evaluations, milliseconds. */
   readonly intervalMs: number;
-  /** How long a series that is no longer scraped counts as there; Prometheus' own default is five minutes. Milliseconds. */
+  /** Time for which the last sample of a series stays valid, milliseconds. The default of Prometheus is five minutes. */
   readonly lookbackMs?: number;
   readonly port?: number;
   readonly logFile: string;
   readonly signal?: AbortSignal | undefined;
 }
 
-/** Why there is no Prometheus, for messages. */
+/** Reason for messages when there is no Prometheus. */
 export const PROMETHEUS_MISSING = 'prometheus is not on the PATH';
 
 /** Path of prometheus, or undefined. */
@@ -35,10 +35,10 @@ export function findPrometheus(): string | undefined {
   return findProgram('prometheus');
 }
 
-/** One series of an answer. Values as Prometheus prints them: `NaN`, `+Inf`. */
+/** One series of a result. Values are strings, as Prometheus returns them: `NaN`, `+Inf`. */
 export interface Series {
   readonly metric: Readonly<Record<string, string>>;
-  /** Unix seconds, and the value. */
+  /** Pairs of Unix seconds and value. */
   readonly values: readonly (readonly [number, string])[];
 }
 
@@ -63,7 +63,7 @@ export class PrometheusServer {
 
   /**
    * Starts a server with an empty store and waits until it is ready.
-   * @throws Error when prometheus is missing, or refuses a rule: its message has the reason
+   * @throws Error when prometheus is missing or refuses a rule, with the reason
    */
   static async start(options: PrometheusOptions): Promise<PrometheusServer> {
     const program = findPrometheus();
@@ -97,13 +97,13 @@ export class PrometheusServer {
     }
   }
 
-  /** The values of now, one each. @throws Error with Prometheus' own words */
+  /** The current value of each series. @throws Error with the message of Prometheus */
   async query(expr: string): Promise<Series[]> {
     const result = await this.#get<{ metric: Series['metric']; value: [number, string] }[]>('query', { query: expr });
     return result.map(({ metric, value }) => ({ metric, values: [value] }));
   }
 
-  /** Values of the last `seconds`, every `step` seconds. @throws Error with Prometheus' own words */
+  /** Values of the last `seconds`, one per `step` seconds. @throws Error with the message of Prometheus */
   queryRange(expr: string, seconds: number, step: number): Promise<Series[]> {
     const now = Date.now() / 1_000;
     return this.#get('query_range', {
@@ -121,7 +121,7 @@ export class PrometheusServer {
     return alerts.map(({ state, labels, annotations }) => ({ name: labels.alertname, state, labels, annotations }));
   }
 
-  /** Alerts that are firing, each name once. */
+  /** Names of the firing alerts, without duplicates. */
   async firing(): Promise<string[]> {
     return [...new Set((await this.alerts()).flatMap(({ state, name }) => (state === 'firing' ? [name] : [])))].sort();
   }
@@ -140,8 +140,7 @@ export class PrometheusServer {
       signal: AbortSignal.timeout(20_000),
     });
     const body = (await response.json()) as { status: string; error?: string; data: T };
-    if (body.status !== 'success')
-      throw new Error(`Prometheus says ${body.error}; asked was ${JSON.stringify(parameters)}`);
+    if (body.status !== 'success') throw new Error(`Prometheus refused ${JSON.stringify(parameters)}: ${body.error}`);
     return body.data;
   }
 }
@@ -156,7 +155,7 @@ function writeConfig(directory: string, { targets, rules, intervalMs }: Promethe
       .filter((target) => target.job === job)
       .map(({ address, labels }) => ({ targets: [address], labels })),
   }));
-  // YAML contains JSON.
+  // JSON is valid YAML.
   const config = {
     global: { scrape_interval: interval, scrape_timeout: interval, evaluation_interval: interval },
     rule_files: ['rules/*.yml'],

@@ -1,25 +1,25 @@
 /**
- * A real Redis server on loopback, from the PATH: the backplane and the short-lived stores. Keeps nothing on disk, as
- * Holdfast needs nothing of it there. Never installs Redis: where it is missing, callers go on without and say so.
+ * A real Redis on loopback, for the backplane and short-lived data. Keeps nothing on disk, because Holdfast needs none
+ * of it after a restart. Never installs Redis; without it, callers work in degraded mode.
  */
 import { connect } from 'node:net';
+import { ManagedProcess } from '../../host/managed-process.ts';
 import { freePort } from '../../host/ports.ts';
-import { ManagedProcess } from '../../host/process.ts';
 import { findProgram } from '../../host/programs.ts';
 import { removeTemporary, temporaryDirectory } from '../../host/reaper.ts';
 
 export interface RedisOptions {
-  /** Default: a free one. */
+  /** Default: a free port. */
   readonly port?: number | undefined;
   readonly logFile: string;
-  /** Port of the server on loopback to follow as its replica. */
+  /** Port of the primary on loopback, for a replica. */
   readonly replicaOf?: number;
   /** Further arguments of redis-server: `['--cluster-enabled', 'yes']`. */
   readonly args?: readonly string[];
   readonly signal?: AbortSignal | undefined;
 }
 
-/** Why there is no Redis, for messages. */
+/** Reason for messages when there is no Redis. */
 export const REDIS_MISSING = 'redis-server is not on the PATH';
 
 /** Path of redis-server, or undefined. */
@@ -28,7 +28,7 @@ export function findRedis(): string | undefined {
 }
 
 export class RedisServer {
-  /** Stays the same across restarts. */
+  /** Restarts keep it. */
   readonly url: string;
   readonly port: number;
   readonly #launch: () => Promise<ManagedProcess>;
@@ -61,17 +61,17 @@ export class RedisServer {
     }
   }
 
-  /** The running server, or the last one. */
+  /** The running process, or the last one. */
   get process(): ManagedProcess {
     return this.#process;
   }
 
-  /** Sends a command as redis-cli would (`['REPLICAOF', 'NO', 'ONE']`); resolves to the first line of the answer. */
+  /** Sends a command (`['REPLICAOF', 'NO', 'ONE']`). Resolves with the first line of the reply. */
   command(words: readonly string[]): Promise<string> {
     return ask(this.port, words);
   }
 
-  /** Starts the server again, empty, on the same port, after stopping it if it still runs. */
+  /** Stops the server if it still runs, and starts it, empty, on the same port. */
   async restart(): Promise<void> {
     await this.#process.stop('SIGTERM', 5_000);
     this.#process = await this.#launch();
@@ -109,10 +109,9 @@ function settings(port: number, directory: string, replicaOf: number | undefined
   return [
     ...['--bind', '127.0.0.1', '--port', String(port), '--dir', directory, '--daemonize', 'no'],
     ...['--save', '', '--appendonly', 'no'],
-    // Tickets and presence must not be evicted silently: a full Redis answers with an error instead, and Holdfast
-    // counts it.
+    // Never evicts tickets and presence silently: a full Redis answers with an error, which Holdfast counts.
     ...['--maxmemory', '256mb', '--maxmemory-policy', 'noeviction'],
-    // A node that reads too slowly is cut off: 64 MB at once, or 16 MB for 60 s. It then catches up from the history.
+    // Disconnects a node that reads too slowly, at 64 MB of unread output or 16 MB for 60 s. It then catches up from the history.
     ...['--client-output-buffer-limit', 'pubsub', '64mb', '16mb', '60'],
     ...(replicaOf === undefined ? [] : ['--replicaof', `127.0.0.1 ${replicaOf}`]),
   ];
@@ -122,7 +121,7 @@ async function answersPing(port: number): Promise<boolean> {
   return (await ask(port, ['PING']).catch(() => '')) === '+PONG';
 }
 
-/** One command over a connection of its own: no client library could say less of a server that is not ready. */
+/** Sends one command over a new connection. A client library would add reconnects and buffering, which a readiness check must not have. */
 function ask(port: number, words: readonly string[]): Promise<string> {
   return new Promise((resolve, reject) => {
     const request = [`*${words.length}`, ...words.flatMap((word) => [`$${Buffer.byteLength(word)}`, word]), ''];

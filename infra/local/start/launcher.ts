@@ -1,6 +1,6 @@
 /**
- * The steps of `npm start`, from an empty machine to a running Holdfast. Owns their order and what is done where
- * something is missing. Prints through `say`; never exits the process.
+ * The steps of `npm start`, in order, from a machine without Redis and nginx to a running cluster. Decides what happens
+ * when a program is missing. Prints through `say`; never exits the process.
  */
 import { join } from 'node:path';
 import { build } from '../../../server/tools/build.ts';
@@ -29,8 +29,8 @@ interface Records {
 }
 
 /**
- * Starts everything and says what runs where.
- * @throws Error, worded for the person at the terminal, after undoing what had been started
+ * Starts a cluster and prints its addresses.
+ * @throws Error with a message for the user at the terminal, after stopping what had been started
  */
 export async function launch(settings: Settings, signal: AbortSignal, say: Say): Promise<Cluster> {
   const directory = stateDirectory();
@@ -61,29 +61,29 @@ export async function launch(settings: Settings, signal: AbortSignal, say: Say):
   return cluster;
 }
 
-/** The two panes of the demo page are two users, so that typing and presence show both. */
+/** Tokens of two users, one per pane of the demo page, so that typing and presence show both. */
 async function demoTokens(cluster: Cluster): Promise<readonly [string, string]> {
   const token = (user: string) => cluster.token({ user, ttlSeconds: DEMO_TOKEN_SECONDS });
   return [await token('ada'), await token('ben')];
 }
 
-/** After an orderly stop: nothing runs, the secret and the data stay. */
+/** Records an orderly stop: no process runs. The secret and the data are kept. */
 export function recordStopped(): void {
   const { launcher: _, url: __, ...state } = readState() ?? { secret: newSecret(), processes: [] };
   writeState({ ...state, processes: [] });
 }
 
 /**
- * Makes this process the launcher of the state directory, ending what a killed one left. Records all that starts from
- * here on.
+ * Makes this process the launcher of the state directory: ends processes that a killed launcher left behind, and
+ * records every process that starts from here on.
  */
 async function takeOver(directory: string, settings: Settings, say: Say): Promise<Records> {
   const previous = readState(directory);
   const running = runningLauncher(previous);
   if (running !== undefined)
-    throw new Error(`Holdfast already runs from ${directory} (pid ${running}). Stop that one first: kill ${running}`);
+    throw new Error(`Holdfast already runs from ${directory} (pid ${running}). Stop it first: kill ${running}`);
   const ended = await endOrphans(previous);
-  if (ended.length > 0) say(`Ended what an earlier start had left running: ${ended.join(', ')}.`);
+  if (ended.length > 0) say(`Stopped processes that an earlier start had left running: ${ended.join(', ')}.`);
   let state: LocalState = {
     secret: settings.secret || previous?.secret || newSecret(),
     launcher: identify(process.pid),
@@ -102,7 +102,7 @@ async function takeOver(directory: string, settings: Settings, say: Say): Promis
 }
 
 /**
- * Installs redis-server and nginx where it can, and returns what the person should know about what is still missing.
+ * Installs redis-server and nginx if it can. Returns a note for the user about each program that is still missing.
  */
 async function installMissing(settings: Settings, signal: AbortSignal, say: Say): Promise<string[]> {
   const missing = () => [
@@ -113,22 +113,23 @@ async function installMissing(settings: Settings, signal: AbortSignal, say: Say)
   if (wanted.length === 0) return [];
   let why = whyNotInstallable();
   if (why === undefined) {
-    say(`Installing ${wanted.join(' and ')} with apt-get, once …`);
+    say(`Installing ${wanted.join(' and ')} with apt-get; this happens only once …`);
     why = await installPackages(wanted, INSTALL_TIMEOUT_MS, signal);
     signal.throwIfAborted();
   }
-  return missing().map((name) => explainMissing(name, why ?? 'apt-get did not bring it'));
+  return missing().map((name) => explainMissing(name, why ?? 'apt-get did not install it'));
 }
 
 function explainMissing(name: string, why: string): string {
-  if (name === 'nginx') return `No balancer: ${NGINX_MISSING}, and ${why}. Use the addresses of the nodes directly.`;
+  if (name === 'nginx')
+    return `No balancer: ${NGINX_MISSING}, and ${why}. Connect to the nodes directly, at the addresses above.`;
   return (
-    `Degraded, without Redis: ${REDIS_MISSING}, and ${why}. Messages between nodes arrive some 200 ms later, ` +
-    'presence and typing stay on their node. Set REDIS_URL or install redis-server.'
+    `Degraded, without Redis: ${REDIS_MISSING}, and ${why}. Messages between nodes arrive about 200 ms later, ` +
+    'and presence and typing are visible only on the same node. Install redis-server, or set REDIS_URL.'
   );
 }
 
-/** Without a balancer the demo page comes from one node and talks to another, whose own host it then is not. */
+/** Without a balancer, the demo page comes from one node and connects to the other, which must allow that origin. */
 function allowedOrigins(settings: Settings, nginx: boolean): Record<string, string> {
   if (nginx) return {};
   const own = settings.ports.nodes.flatMap((port) => [`http://127.0.0.1:${port}`, `http://localhost:${port}`]);
@@ -149,7 +150,7 @@ async function checkPorts(ports: ClusterPorts, nginx: boolean): Promise<void> {
   for (const { port, what, setting } of wanted) {
     if (await isFree(port)) continue;
     throw new Error(
-      `Port ${port}, for ${what}, is taken by another process. Choose another: ${setting}=${port + 1000} npm start`,
+      `Port ${port}, for ${what}, is taken by another process. Choose another one: ${setting}=${port + 1000} npm start`,
     );
   }
 }

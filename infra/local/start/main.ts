@@ -1,12 +1,11 @@
-/** `npm start`: a whole Holdfast in the foreground. Owns exit codes and the end; the steps are in `launcher.ts`. */
-
-import { describeExit, indent, type ManagedProcess } from '../../host/process.ts';
+/** `npm start`: runs Holdfast in the foreground until it is stopped. Owns the exit codes; the steps are in `launcher.ts`. */
+import { describeExit, indent, type ManagedProcess } from '../../host/managed-process.ts';
 import type { Cluster } from '../servers/cluster.ts';
 import { launch, recordStopped } from './launcher.ts';
 import { readSettings, UsageError } from './settings.ts';
 import { listenForStop, type StopRequest } from './stop-request.ts';
 
-/** Resolves with the exit code. */
+/** Runs until the stop. Resolves with the exit code. */
 async function main(): Promise<number> {
   const settings = readSettings(process.argv.slice(2));
   const stop = listenForStop();
@@ -16,7 +15,7 @@ async function main(): Promise<number> {
     cluster = await launch(settings, stop.signal, (line) => console.log(line));
   } catch (error) {
     if (!stop.signal.aborted) throw error;
-    console.log('Stopped before it had started.');
+    console.log('Stopped during the start.');
     recordStopped();
     return 0;
   }
@@ -28,7 +27,7 @@ async function main(): Promise<number> {
   return code;
 }
 
-/** Waits for the stop, or for a part to end by itself. */
+/** Waits for a stop request, or until a process ends unexpectedly. */
 async function run(cluster: Cluster, stop: StopRequest): Promise<number> {
   const died = cluster.processes.map((process) => process.exited.then(() => process));
   const end = await Promise.race([stop.wanted, ...died]);
@@ -42,11 +41,11 @@ async function run(cluster: Cluster, stop: StopRequest): Promise<number> {
 
 function explainDeath(process: ManagedProcess): string {
   const how = process.exit ? describeExit(process.exit) : 'unknown';
-  const what = `${process.name} ended unexpectedly (${how}); stopping the rest.`;
+  const what = `${process.name} ended unexpectedly (${how}); stopping the other processes.`;
   return `\n${what} Its log, ${process.logFile}, ends with:\n${indent(process.tail(15))}`;
 }
 
-// A closed terminal must not turn the orderly stop into a crash.
+// Writing to a closed terminal fails; that must not crash the orderly stop.
 for (const stream of [process.stdout, process.stderr]) stream.on('error', () => undefined);
 
 try {
@@ -56,5 +55,5 @@ try {
   if (message !== '') console.error(message);
   process.exitCode = error instanceof UsageError ? error.exitCode : 1;
 }
-// Whatever might still hold the event loop has no say any more; the exit hook ends what is left.
+// Exits even if handles are still open. The exit hook of the reaper ends remaining processes.
 process.exit();

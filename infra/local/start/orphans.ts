@@ -1,9 +1,8 @@
 /**
- * Ends what an earlier launcher left running because it was killed. Goes by recorded identities (pid and start time)
- * and by the lock file of our own data directory; never by a name, and never ends a process whose identity is in
- * doubt.
+ * Ends processes that an earlier launcher left running because it was killed. Identifies them by recorded pid and start
+ * time, and PostgreSQL also by the lock file of our data directory. Never by name, and never when the identity is
+ * uncertain.
  */
-
 import { commandLine, identify, isRunning, type ProcessIdentity } from '../../host/process-identity.ts';
 import { killTree } from '../../host/reaper.ts';
 import { postmasterPid } from '../servers/postgres-data.ts';
@@ -11,18 +10,18 @@ import type { LocalState } from './state.ts';
 
 const GRACE_MS = 5_000;
 
-/** The pid of a launcher that still runs on this state, if there is one. */
+/** Pid of another launcher that still runs with this state, or undefined. */
 export function runningLauncher(state: LocalState | undefined): number | undefined {
   const launcher = state?.launcher;
   return launcher && launcher.pid !== process.pid && isRunning(launcher) ? launcher.pid : undefined;
 }
 
-/** Ends them and returns their names. */
+/** Ends the orphans and returns their names. SIGKILL follows after 5 s. */
 export async function endOrphans(state: LocalState | undefined): Promise<string[]> {
   const found = (state?.processes ?? []).filter(isRunning);
   const postmaster = await orphanedPostmaster(state?.postgresDirectory);
   if (postmaster && !found.some(({ pid }) => pid === postmaster.pid)) found.push({ ...postmaster, name: 'postgres' });
-  // SIGINT is a fast shutdown for Postgres and an ordinary end for the others.
+  // SIGINT makes Postgres shut down fast, and the other programs exit in order. Paused processes must continue first.
   for (const { pid } of found) killTree(pid, 'SIGCONT');
   for (const { pid } of found) signal(pid, 'SIGINT');
   const deadline = performance.now() + GRACE_MS;
@@ -42,6 +41,6 @@ function signal(pid: number, name: NodeJS.Signals): void {
   try {
     process.kill(pid, name);
   } catch {
-    // It ended in the meantime.
+    // The process has ended.
   }
 }

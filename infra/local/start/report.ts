@@ -1,33 +1,30 @@
-/**
- * What `npm start` tells about a running Holdfast: addresses, where things are, how to use and stop it. Only makes
- * text.
- */
+/** The text that `npm start` prints about a running cluster: addresses, a demo token, how to publish and how to stop. Pure. */
 import { relative } from 'node:path';
 import type { Cluster } from '../servers/cluster.ts';
 
 export interface ReportOptions {
   readonly cluster: Cluster;
-  /** Of the two users of the demo page. Absent when tokens come from elsewhere (AUTH_JWKS_URL). */
+  /** Tokens of the two users of the demo page. Undefined when an issuer signs tokens (AUTH_JWKS_URL). */
   readonly tokens: readonly [string, string] | undefined;
   readonly redisUrl: string;
   readonly logDirectory: string;
-  /** What runs differently from what one would expect, a sentence each. */
+  /** What is missing, and the consequence, one sentence each. */
   readonly notes: readonly string[];
 }
 
-/** The whole text, without a trailing newline. */
+/** The complete text, without a trailing newline. */
 export function report({ cluster, tokens, redisUrl, logDirectory, notes }: ReportOptions): string {
   const parts = [
     'Holdfast is running.',
     table(rows(cluster, redisUrl)),
     ...notes.map((note) => `  ! ${note}`),
-    tokens === undefined ? `  Demo page  ${cluster.url}/ (with a token of your issuer)` : usage(cluster, tokens),
+    tokens === undefined ? `  Demo page  ${cluster.url}/ (needs a token of your issuer)` : usage(cluster, tokens),
     `  Logs       ${shortPath(logDirectory)}/\n  Stop       Ctrl-C`,
   ];
   return parts.join('\n\n');
 }
 
-/** Address of the demo page. Without a balancer its two panes are told a node each. */
+/** Address of the demo page. Without a balancer, it names one node for each pane. */
 export function demoUrl(cluster: Cluster, [first, second]: readonly [string, string]): string {
   const [a, b] = cluster.nodes;
   const direct =
@@ -73,7 +70,7 @@ function table(lines: readonly string[][]): string {
     .join('\n');
 }
 
-/** Terminals are shared, logged and recorded: no password is printed. */
+/** Removes credentials: terminals are shared and recorded. */
 export function withoutCredentials(text: string): string {
   if (!URL.canParse(text)) return '(set)';
   const url = new URL(text);

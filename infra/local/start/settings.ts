@@ -1,24 +1,24 @@
-/** What `npm start` was asked to do, from flags and environment, checked. Starts nothing. */
+/** The settings of `npm start`, from flags and environment variables, checked. Starts nothing. */
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { ConfigError, loadConfig } from '../../../server/config.ts';
 import type { ClusterPorts } from '../servers/cluster.ts';
 
 export interface Settings {
   readonly ports: ClusterPorts;
-  /** Empty: start our own. */
+  /** Empty: the launcher starts PostgreSQL itself; the same for Redis below. */
   readonly databaseUrl: string;
   readonly redisUrl: string;
-  /** Empty: the secret of the state directory. */
+  /** Empty: use the secret in the state directory. */
   readonly secret: string;
-  /** Tokens are checked with AUTH_JWKS_URL: this launcher cannot make any. */
+  /** Nodes check tokens with AUTH_JWKS_URL, so the launcher cannot sign any. */
   readonly foreignTokens: boolean;
-  /** What every node gets on top of what the cluster tells it. */
+  /** Environment variables for every node, besides those that the cluster sets. */
   readonly env: Readonly<Record<string, string>>;
 }
 
 /**
- * Wrong usage or configuration, exit code 2; code 0 when help was asked for. The message may have been printed
- * already.
+ * Wrong usage or configuration, with exit code 2; or a request for help, with exit code 0. The message is empty when
+ * Commander has printed it.
  */
 export class UsageError extends Error {
   readonly exitCode: number;
@@ -35,12 +35,12 @@ interface Options {
   readonly metricsPort: number;
 }
 
-/** The launcher's own, or what only makes sense for one node: not passed on. */
+/** Environment variables that are not passed on to nodes: those of the launcher, and those that differ per node. */
 const NOT_PASSED_ON = ['HOST', 'PORT', 'METRICS_PORT', 'NODE_ID', 'NODES', 'NODE_PORT', 'HOLDFAST_DIR'];
-/** Stands in for what the launcher will only know later, while the rest is being checked. */
+/** Valid values in place of those that the launcher knows only later, so that the other settings can be checked now. */
 const PLACEHOLDER = { DATABASE_URL: 'postgres://127.0.0.1/holdfast', SECRET: 'x'.repeat(32) };
 
-/** @throws UsageError, with every problem of the nodes' settings at once */
+/** @throws UsageError with every problem of the nodes' settings at once */
 export function readSettings(argv: readonly string[]): Settings {
   const options = parseOptions(argv);
   const env: Record<string, string> = { DEMO_PAGE: 'true', DRAIN_TIMEOUT_MS: '5000', COMMAND_RATE: '1000' };
@@ -63,17 +63,20 @@ export function readSettings(argv: readonly string[]): Settings {
 function parseOptions(argv: readonly string[]): Options {
   const program = new Command('npm start --')
     .description(
-      'Runs Holdfast on this machine: PostgreSQL, Redis, nodes, a balancer and the demo page. Everything on 127.0.0.1.',
+      'Runs Holdfast on this machine, on 127.0.0.1 only: PostgreSQL, Redis, nodes, a balancer and the demo page. Ctrl-C stops it; data is kept.',
     )
     .addOption(new Option('--port <port>', 'port of the balancer').env('PORT').default(8080).argParser(port))
-    .addOption(new Option('--nodes <count>', 'how many nodes').env('NODES').default(2).argParser(wholeNumber(1, 16)))
+    .addOption(new Option('--nodes <count>', 'number of nodes').env('NODES').default(2).argParser(wholeNumber(1, 16)))
     .addOption(
-      new Option('--node-port <port>', 'port of the first node, the others follow (default: after --port)')
+      new Option(
+        '--node-port <port>',
+        'port of the first node; the others use the ports after it (default: --port plus 1)',
+      )
         .env('NODE_PORT')
         .argParser(port),
     )
     .addOption(
-      new Option('--metrics-port <port>', '/metrics of the first node')
+      new Option('--metrics-port <port>', 'port of /metrics of the first node; the others use the ports after it')
         .env('METRICS_PORT')
         .default(9464)
         .argParser(port),
@@ -93,13 +96,13 @@ function parseOptions(argv: readonly string[]): Options {
 
 const HELP = `
 Environment:
-  DATABASE_URL, REDIS_URL   use these servers instead of starting some
-  AUTH_JWT_SECRET           sign and check tokens with this secret (default: a random one per directory)
-  HOLDFAST_DIR              where data, logs and state are kept (default: .holdfast)
-  HOLDFAST_NO_INSTALL       never install redis-server and nginx with apt-get
-  All settings of a node (server/config.ts) are passed on to the nodes.
+  DATABASE_URL, REDIS_URL   use these servers instead of starting new ones
+  AUTH_JWT_SECRET           key of tokens, at least 32 bytes (default: a random one per HOLDFAST_DIR)
+  HOLDFAST_DIR              directory of data, logs and state (default: .holdfast)
+  HOLDFAST_NO_INSTALL       any value: do not install redis-server and nginx with apt-get
+  Settings of the server (server/README.md) are passed on to the nodes.
 
-Exit codes: 0 stopped by a signal, 1 failed, 2 wrong usage or configuration.`;
+Exit codes: 0 stopped by a signal; 1 a part failed; 2 wrong usage or configuration.`;
 
 function wholeNumber(min: number, max: number): (text: string) => number {
   return (text) => {
@@ -113,7 +116,7 @@ function port(text: string): number {
   return wholeNumber(1, 65_535)(text);
 }
 
-/** With WORKERS, one node is several processes behind one port, each with a metrics port of its own. */
+/** With WORKERS, a node consists of several processes that share its port; each has its own metrics port. */
 function portsOf(options: Options, workers: number): ClusterPorts {
   const first = options.nodePort ?? options.port + 1;
   const indexes = Array.from({ length: options.nodes }, (_, index) => index);
@@ -125,10 +128,10 @@ function portsOf(options: Options, workers: number): ClusterPorts {
   const all = [ports.balancer, ...ports.nodes, ...ports.metrics];
   if (new Set(all).size < all.length) {
     throw new UsageError(
-      `Ports overlap: balancer ${ports.balancer}, nodes ${ports.nodes.join(' ')}, metrics ${ports.metrics.join(' ')}.`,
+      `Ports overlap: balancer ${ports.balancer}, nodes ${ports.nodes.join(' ')}, metrics ${ports.metrics.join(' ')}. Change --port, --node-port or --metrics-port.`,
     );
   }
-  if (Math.max(...all) > 65_535) throw new UsageError(`Port ${Math.max(...all)} does not exist: choose lower ports.`);
+  if (Math.max(...all) > 65_535) throw new UsageError(`Port ${Math.max(...all)} is above 65535. Choose lower ports.`);
   return ports;
 }
 

@@ -1,6 +1,7 @@
 /**
- * What a launcher leaves for the next one and for the commands that talk to its cluster: `.holdfast/local.json`, readable by its owner only.
- * Holds the token secret and the identities of started processes. Nothing else may write that file.
+ * The state file of the launcher, `.holdfast/local.json`, readable by its owner only: the token secret and the
+ * identities of started processes. The next launcher reads it, and so do the
+ * commands that talk to the cluster. Only this module writes it.
  */
 import { randomBytes } from 'node:crypto';
 import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
@@ -9,14 +10,14 @@ import { ROOT } from '../../host/paths.ts';
 import type { ProcessIdentity } from '../../host/process-identity.ts';
 
 export interface LocalState {
-  /** HS256 secret of this directory; tokens stay valid across restarts. */
+  /** HS256 secret, kept across restarts so that tokens stay valid. */
   readonly secret: string;
-  /** The launcher that wrote this; not necessarily still there. */
+  /** The launcher that wrote the file. It may have ended. */
   readonly launcher?: ProcessIdentity;
   /** Address of the service, once it runs: the balancer, or the first node. */
   readonly url?: string;
   readonly processes: readonly (ProcessIdentity & { readonly name: string })[];
-  /** Where the PostgreSQL data is, when the launcher keeps some. */
+  /** Directory of the PostgreSQL data. Undefined with DATABASE_URL. */
   readonly postgresDirectory?: string;
 }
 
@@ -30,8 +31,8 @@ function stateFile(directory: string): string {
 }
 
 /**
- * The state, or undefined when nothing was ever started here.
- * @throws Error when the file is there and cannot be read
+ * The state, or undefined when no launcher has run here.
+ * @throws Error when the file exists but cannot be read
  */
 export function readState(directory = stateDirectory()): LocalState | undefined {
   const path = stateFile(directory);
@@ -46,14 +47,14 @@ export function readState(directory = stateDirectory()): LocalState | undefined 
     const state = JSON.parse(text) as LocalState;
     if (typeof state.secret === 'string' && Array.isArray(state.processes)) return state;
   } catch {
-    // Not JSON: said below.
+    // Not JSON. The error below says so.
   }
   throw new Error(
-    `${path} is not a state file of Holdfast. Remove it: the next start makes a new one, with a new secret.`,
+    `${path} is not a state file of Holdfast. Remove it: the next start writes a new one with a new secret, and earlier tokens become invalid.`,
   );
 }
 
-/** Replaces the state at once, so that a reader never sees a part of it. */
+/** Replaces the file atomically, so that a reader never sees part of it. */
 export function writeState(state: LocalState, directory = stateDirectory()): void {
   mkdirSync(directory, { recursive: true });
   const temporary = `${stateFile(directory)}.${process.pid}.tmp`;
@@ -61,7 +62,7 @@ export function writeState(state: LocalState, directory = stateDirectory()): voi
   renameSync(temporary, stateFile(directory));
 }
 
-/** A secret as HS256 wants it: 256 random bits. */
+/** A new secret for HS256: 256 random bits. */
 export function newSecret(): string {
   return randomBytes(32).toString('base64url');
 }

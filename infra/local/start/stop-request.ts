@@ -1,21 +1,21 @@
 /**
- * Turns signals into one orderly stop of the launcher. A second Ctrl-C ends everything at once.
- * Decides when to stop, never what stopping means.
+ * Turns signals into one stop request for the launcher. A second Ctrl-C ends all processes at once. Does not know how
+ * to stop them in order.
  */
 import { killAll } from '../../host/reaper.ts';
 
-/** Terminal and npm each deliver the same Ctrl-C: what follows this soon is an echo, not impatience. Milliseconds. */
+/** The terminal and npm both deliver one Ctrl-C. A signal that follows within this time is the same one. Milliseconds. */
 const ECHO_MS = 400;
 const PARENT_CHECK_MS = 1_000;
 
 export interface StopRequest {
-  /** Aborts when a stop is wanted: for work that can be given up. */
+  /** Aborts on the stop request, to cancel a start in progress. */
   readonly signal: AbortSignal;
-  /** Resolves with the reason. */
+  /** Resolves on the stop request, with its reason. */
   readonly wanted: Promise<string>;
 }
 
-/** Listens from now on, until the process ends. */
+/** Listens until the process exits. */
 export function listenForStop(): StopRequest {
   const controller = new AbortController();
   let since: number | undefined;
@@ -26,7 +26,7 @@ export function listenForStop(): StopRequest {
         controller.abort(new Error(`Stopped by ${reason}.`));
         resolve(reason);
       } else if (performance.now() - since > ECHO_MS) {
-        console.error('Stopped at once.');
+        console.error('Killed all processes.');
         killAll();
         process.exit(1);
       }
@@ -37,7 +37,7 @@ export function listenForStop(): StopRequest {
   return { signal: controller.signal, wanted };
 }
 
-/** npm killed with SIGKILL cannot pass anything on; what it started would go on without a terminal to stop it from. */
+/** When npm is killed with SIGKILL, it forwards no signal, and its child would continue without a terminal. */
 function watchParent(gone: () => void): void {
   if (process.env.npm_lifecycle_event === undefined) return;
   const parent = process.ppid;

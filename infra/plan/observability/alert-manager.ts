@@ -1,4 +1,7 @@
-/** The alert manager's configuration: every alert to the topic of the people on call, pages at once, tickets gathered. Pure. */
+/**
+ * Configuration of the alert manager of managed Prometheus: sends every alert to the on-call topic, pages within
+ * seconds, tickets in groups. Pure.
+ */
 export interface AlertManagerOptions {
   readonly topicArn: string;
   readonly region: string;
@@ -6,8 +9,8 @@ export interface AlertManagerOptions {
 }
 
 /**
- * YAML in the form that managed Prometheus takes: the alert manager's own configuration, with SNS as the receiver, the
- * only one that the service knows.
+ * The configuration as YAML in the form that managed Prometheus expects. Its only possible receiver is SNS. The alert
+ * Watchdog always fires and goes to no receiver: the alarm AlertsMissing watches it.
  */
 export function alertManagerDefinition({ topicArn, region, environment }: AlertManagerOptions): string {
   return `template_files:
@@ -33,14 +36,14 @@ alertmanager_config: |
         matchers: ['severity="page"']
         group_wait: 5s
         repeat_interval: 1h
-      - receiver: nobody
+      - receiver: none
         matchers: ['alertname="Watchdog"']
   inhibit_rules:
     - source_matchers: ['severity="page"']
       target_matchers: ['severity="ticket"']
       equal: ['alertname']
   receivers:
-    - name: nobody
+    - name: none
     - name: on-call
       sns_configs:
         - topic_arn: '${topicArn}'

@@ -1,18 +1,21 @@
-/** Rule files and dashboards as they lie in `dashboards/out`: what is there is deployed, under its file name. Reads files only. */
+/**
+ * The rule files and dashboards that are deployed: all files in `dashboards/out`, with the URLs of this environment in
+ * their links. Only reads files.
+ */
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 export interface Asset {
-  /** File name without its ending. */
+  /** File name without its extension. */
   readonly name: string;
   readonly text: string;
 }
 
-/** Where the links in them lead. */
+/** Targets of the links in rules and dashboards. */
 export interface AssetUrls {
-  /** Of the folder `runbooks`, without a slash at its end. */
+  /** URL of the folder `runbooks`, without a slash at its end. */
   readonly runbooks: string;
-  /** Of Grafana, without a slash at its end. Empty: there is none, and the path alone says which dashboard is meant. */
+  /** URL of Grafana, without a slash at its end. Empty when there is none: links then hold only the path of the dashboard. */
   readonly grafana: string;
 }
 

@@ -1,4 +1,4 @@
-/** The files that Grafana finds at its start: where its data is, and the dashboards. Pure. */
+/** The provisioning files of Grafana: its data source and the dashboards. Pure. */
 import type { Asset } from './assets.ts';
 
 export interface GrafanaFilesOptions {
@@ -8,13 +8,13 @@ export interface GrafanaFilesOptions {
   readonly dashboards: readonly Asset[];
 }
 
-/** Below it are Grafana's provisioning files, as a path in its container. */
+/** Directory of the provisioning files in the container of Grafana. */
 export const PROVISIONING = '/etc/grafana/provisioning';
 
-/** The uid by which the dashboards name their data source. */
+/** Uid of the data source that the dashboards refer to. */
 export const DATA_SOURCE_UID = 'prometheus';
 
-/** Path below PROVISIONING -> text. YAML is written as JSON, which it contains. */
+/** Path below PROVISIONING -> text. The YAML files hold JSON, which is valid YAML. */
 export function grafanaFiles({ region, prometheusEndpoint, dashboards }: GrafanaFilesOptions): Record<string, string> {
   const dataSource = {
     uid: DATA_SOURCE_UID,
@@ -29,7 +29,7 @@ export function grafanaFiles({ region, prometheusEndpoint, dashboards }: Grafana
       sigV4Auth: true,
       sigV4AuthType: 'default',
       sigV4Region: region,
-      // As often as the collectors scrape: rates look at four times that at least.
+      // The collectors scrape every 15 s. Grafana derives the shortest range of a rate from it.
       timeInterval: '15s',
       manageAlerts: false,
     },
@@ -38,7 +38,7 @@ export function grafanaFiles({ region, prometheusEndpoint, dashboards }: Grafana
     name: 'holdfast',
     folder: 'Holdfast',
     type: 'file',
-    // What is changed by hand is lost with the task: the dashboards are code.
+    // Changes in the browser would be lost with the task. Change the dashboards in the code.
     allowUiUpdates: false,
     options: { path: `${PROVISIONING}/dashboards` },
   };

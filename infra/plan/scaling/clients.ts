@@ -1,15 +1,15 @@
 /**
- * The clients that want to be connected and are not: when each of them tries again. In aggregate, by steps of time, with
- * the SDK's backoff: full jitter over 1 s, doubling up to 30 s. Pure.
+ * Clients that want to be connected and are not, and when each of them tries again: in the simulation, as counts per
+ * step of time. Follows the backoff of the client SDK: full jitter over 1 s, doubled per attempt up to 30 s. Pure.
  */
 const BACKOFF_FIRST_S = 1;
 const BACKOFF_MAX_S = 30;
 const ATTEMPTS_KNOWN = Math.ceil(Math.log2(BACKOFF_MAX_S / BACKOFF_FIRST_S)) + 1;
 
 export class WaitingClients {
-  /** Seconds of a step. */
+  /** Length of a step, seconds. */
   private readonly stepSeconds: number;
-  /** Step -> attempt -> how many try then. */
+  /** Step -> attempts before -> number of clients that try in that step. */
   private readonly due = new Map<number, number[]>();
   private total = 0;
 
@@ -21,7 +21,7 @@ export class WaitingClients {
     return this.total;
   }
 
-  /** `count` clients try some time within `seconds` from `step` on. */
+  /** Spreads the next attempts of `count` clients evenly over `seconds`, from `step` on. */
   spread(step: number, count: number, seconds: number, attempt = 0): void {
     if (count <= 0) return;
     this.total += count;
@@ -33,13 +33,13 @@ export class WaitingClients {
     }
   }
 
-  /** These were refused at `step`, and try again later each time. */
+  /** Schedules the next attempt of `count` clients that were refused at `step`, with a longer backoff each time. */
   refuse(step: number, count: number, attempt: number): void {
     const next = Math.min(attempt + 1, ATTEMPTS_KNOWN);
     this.spread(step + 1, count, Math.min(BACKOFF_FIRST_S * 2 ** attempt, BACKOFF_MAX_S), next);
   }
 
-  /** Who tries in this step: how many, by the number of attempts before. They are no longer waiting. */
+  /** Removes and returns the clients that try in this step, counted by the number of attempts before. */
   take(step: number): readonly (readonly [attempt: number, count: number])[] {
     const attempts = this.due.get(step) ?? [];
     this.due.delete(step);
@@ -48,7 +48,7 @@ export class WaitingClients {
     return trying;
   }
 
-  /** As many as this of them give up, wherever they are. */
+  /** Removes `count` clients that give up, evenly from all steps. */
   remove(count: number): void {
     const share = this.total > 0 ? 1 - Math.min(count, this.total) / this.total : 1;
     for (const attempts of this.due.values())

@@ -1,18 +1,18 @@
-/** How many connections are wanted over time: curves to replay against a policy. Pure; noise by a seed. */
+/** Curves of wanted connections over time, to replay against a scaling policy. Pure: the noise follows from a seed. */
 
 export interface Curve {
   readonly description: string;
   readonly hours: number;
-  /** Connections wanted at this second. */
+  /** Number of connections wanted at a second. */
   readonly wanted: (second: number) => number;
-  /** A share of the serving tasks is lost at this second. */
+  /** A share of the serving tasks fails at a second. */
   readonly loss?: { readonly second: number; readonly share: number };
 }
 
 export interface CurveOptions {
-  /** Connections at the top of the curve. */
+  /** Largest number of connections, without noise. */
   readonly peak: number;
-  /** Zones of the environment: a storm is the loss of one. */
+  /** Number of zones. The storm is the loss of one of them. */
   readonly zones: number;
   readonly seed?: number;
 }
@@ -21,12 +21,12 @@ export const CURVE_NAMES = ['day', 'flat', 'storm', 'ramp'] as const;
 export type CurveName = (typeof CURVE_NAMES)[number];
 
 const HOUR = 3_600;
-/** Share of the peak at each hour of a working day: asleep, the morning's ramp, lunch, the afternoon, the evening. */
+/** Share of the peak at each hour of a working day, from midnight on. */
 const DAY = [
   0.12, 0.1, 0.09, 0.09, 0.1, 0.14, 0.25, 0.48, 0.78, 0.95, 1, 0.97, 0.84, 0.88, 0.97, 0.96, 0.9, 0.75, 0.58, 0.47, 0.4,
   0.33, 0.24, 0.17,
 ];
-/** Noise as shares of the load: from minute to minute, and as waves of about forty minutes. */
+/** Noise as shares of the load: a new value each minute, and waves of about forty minutes. */
 const NOISE = 0.01;
 const WAVE = 0.03;
 
@@ -40,14 +40,14 @@ export function curve(name: CurveName, { peak, zones, seed = 1 }: CurveOptions):
       return { description: 'a steady load with noise', hours: 6, wanted: (second) => noisy(peak, second) };
     case 'storm':
       return {
-        description: `a steady load, and the loss of one of ${zones} zones after an hour`,
+        description: `a steady load, and after an hour the loss of one of ${zones} zones`,
         hours: 3,
         wanted: () => peak,
         loss: { second: HOUR, share: 1 / zones },
       };
     case 'ramp':
       return {
-        description: 'from a tenth to the peak within half an hour: a launch, a match that begins',
+        description: 'a launch: from a tenth of the peak to the peak within half an hour',
         hours: 3,
         wanted: (second) => peak * (0.1 + 0.9 * Math.min(1, Math.max(0, (second - HOUR / 2) / (HOUR / 2)))),
       };
@@ -60,7 +60,7 @@ function dayShare(second: number): number {
   return from + (to - from) * (hour % 1);
 }
 
-/** From -1 to 1, the same for the same seed and place (a hash after Thomas Wang). */
+/** A number from -1 to 1 that depends only on seed and place (an integer hash by Thomas Wang). */
 function noise(seed: number, place: number): number {
   let x = (seed * 0x9e3779b1 + place) | 0;
   x = (x ^ 61 ^ (x >>> 16)) * 9;

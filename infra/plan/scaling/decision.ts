@@ -1,18 +1,18 @@
 /**
- * How AWS decides on more and fewer tasks, as far as its documents tell. More: target tracking, by an alarm per policy
- * and in proportion. Fewer: our own step policy (policy.ts says why). Pure; time is minutes, as alarms look once a
- * minute. Sources: Application Auto Scaling, "Target tracking scaling policies" and "Step scaling policies". What they
- * leave open is marked "our reading", and chosen against us.
+ * How AWS decides on the number of tasks, as its documents describe it. Target tracking adds tasks, in proportion to
+ * the excess; our own step policy removes them (policy.ts says why). Pure. Time is in minutes, as alarms evaluate once
+ * a minute. Sources: Application Auto Scaling, "Target tracking scaling policies" and "Step scaling policies". Where
+ * they are unclear, the code takes the reading that is worse for us and marks it as "our reading".
  */
 import type { ScalingPolicy } from './policy.ts';
 
-/** Averages over all tasks that report; undefined: nobody did, so nothing is decided. */
+/** Averages over all tasks that report. Undefined when no task did; then the number of tasks stays. */
 export interface Reading {
   readonly connections: number | undefined;
   readonly cpuPercent: number | undefined;
 }
 
-/** Datapoints in a row above the target before more tasks are asked for. */
+/** Datapoints in a row above the target before target tracking adds tasks. */
 const HIGH_POINTS = 3;
 
 export class ScalingDecision {
@@ -26,16 +26,16 @@ export class ScalingDecision {
     this.policy = policy;
   }
 
-  /** The number of tasks to have after this minute, given how many are asked for now. */
+  /** The desired number of tasks after this minute; `tasks` is the desired number before it. */
   decide(minute: number, reading: Reading, tasks: number): number {
     const { minTasks, maxTasks } = this.policy;
     const more = this.more(minute, reading, tasks);
     const fewer = this.fewer(minute, reading, tasks);
-    // Of several policies that want a change, the one that wants the most tasks wins.
+    // When several policies want a change, AWS takes the largest number of tasks.
     return Math.min(maxTasks, Math.max(minTasks, more > tasks ? more : fewer));
   }
 
-  /** Any metric may add, in proportion. During the cooldown only a larger number than before adds more; our reading: none does. */
+  /** Each metric can add tasks, in proportion. AWS allows a larger step during the cooldown; our reading: no step at all. */
   private more(minute: number, { connections, cpuPercent }: Reading, tasks: number): number {
     const { targetConnections, targetCpuPercent, scaleOutCooldown, maxTasks } = this.policy;
     const ratios = [(connections ?? 0) / targetConnections, (cpuPercent ?? 0) / targetCpuPercent];
@@ -60,7 +60,7 @@ export class ScalingDecision {
     this.below = isLow ? this.below + 1 : 0;
     if (this.below < minutes || minute - this.lastIn < cooldown / 60) return tasks;
     this.lastIn = minute;
-    // A fraction of a task counts as one, a larger change is rounded down.
+    // AWS rounds a change below one task up to one, and a larger change down.
     return tasks - Math.max(1, Math.floor((tasks * percent) / 100));
   }
 }

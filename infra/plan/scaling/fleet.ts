@@ -1,13 +1,17 @@
+/**
+ * The tasks of the simulation, with their connections: start, serve, drain, fail, and refuse what exceeds their limits.
+ * Decides nothing about the number of tasks. Keeps the sum of connected and waiting clients equal to the wanted one.
+ */
 import type { Environment } from '../../environments/types.ts';
 import { WaitingClients } from './clients.ts';
 
-/** What is not in the environment: assumptions, each to be replaced by a measurement. */
+/** Values that the environment does not contain. They are assumptions; replace them by measurements. */
 export interface Assumptions {
-  /** Seconds from the decision until a task serves: place it, pull the image, start, two health checks. */
+  /** Time from the decision until a task serves, seconds: placement, image pull, start, two health checks. */
   readonly taskStartSeconds: number;
-  /** Mean life of a connection, seconds: laptops sleep, phones move, tabs are closed. */
+  /** Mean lifetime of a connection, seconds: laptops sleep, phones change networks, tabs are closed. */
   readonly lifetimeSeconds: number;
-  /** CPU percent of a task per 1,000 connections, and of an idle one. */
+  /** CPU of a task per 1,000 connections, and of an idle task, percent. */
   readonly cpuPerThousand: number;
   readonly cpuIdle: number;
 }
@@ -21,9 +25,9 @@ export const ASSUMPTIONS: Assumptions = {
 
 interface Task {
   connections: number;
-  /** Second at which it begins to serve. */
+  /** Second at which the task begins to serve. */
   readonly servesAt: number;
-  /** Second at which the load balancer cuts what is left; undefined: not draining. */
+  /** Second at which the load balancer cuts the remaining connections. Undefined when the task is not draining. */
   endsAt: number | undefined;
 }
 
@@ -34,17 +38,18 @@ export interface FleetState {
   readonly connected: number;
   readonly waiting: number;
   readonly fullest: number;
-  /** Connections that serving tasks could still take. */
+  /** Further connections that the serving tasks could accept. */
   readonly room: number;
 }
 
-/** Reconnecting clients spread over this, seconds: `reconnect.after_ms`, or the first backoff of a lost connection. */
+/** Time over which reconnects spread, seconds: `reconnect.after_ms` after a drain, the first backoff after a loss. */
 const AFTER_DRAIN_S = 5;
 const AFTER_LOSS_S = 2;
 
 export class Fleet {
-  /** Connections that were cut at the end of a drain, and attempts that were refused. */
+  /** Connections cut at the end of a drain. */
   cut = 0;
+  /** Connection attempts that tasks refused. */
   refused = 0;
   private tasks: Task[] = [];
   private wanted = 0;
@@ -60,14 +65,14 @@ export class Fleet {
     this.waiting = new WaitingClients(stepSeconds);
   }
 
-  /** Tasks that serve from the beginning, with these connections spread evenly. */
+  /** Starts with `tasks` serving tasks that share `connections` evenly. */
   begin(tasks: number, connections: number): void {
     const each = Math.min(connections / tasks, this.service.maxConnections);
     this.tasks = Array.from({ length: tasks }, () => ({ connections: each, servesAt: 0, endsAt: undefined }));
     this.wanted = each * tasks;
   }
 
-  /** One step: who comes and goes, who is drained, who is started and stopped, so that `desired` tasks are there. */
+  /** Advances by one step: starts and stops tasks to have `desired` of them, drains, and moves clients. */
   step(index: number, wanted: number, desired: number): void {
     const second = index * this.stepSeconds;
     this.endDrained(second, index);
@@ -78,7 +83,7 @@ export class Fleet {
     this.connect(index, second);
   }
 
-  /** A share of the serving tasks is gone at once, without a drain, and everybody on them comes back. */
+  /** Removes a share of the serving tasks at once, without a drain. Their clients reconnect. */
   lose(index: number, share: number): void {
     const second = index * this.stepSeconds;
     const serving = this.serving(second);
@@ -88,7 +93,7 @@ export class Fleet {
     }
   }
 
-  /** What each running task reports about itself, as CloudWatch averages it; undefined: none runs. */
+  /** Averages of what the running tasks report, as CloudWatch computes them. Undefined when no task runs. */
   readings(second: number): { readonly connections: number; readonly cpuPercent: number } | undefined {
     const running = this.tasks.filter((task) => task.servesAt <= second);
     if (running.length === 0) return undefined;
@@ -127,7 +132,7 @@ export class Fleet {
     const present = this.tasks.filter((task) => task.endsAt === undefined);
     for (let i = present.length; i < desired; i++)
       this.tasks.push({ connections: 0, servesAt: second + this.assumptions.taskStartSeconds, endsAt: undefined });
-    // Which tasks ECS stops is its own choice: the oldest are the fullest, which is the worst for us.
+    // ECS decides which tasks it stops. The oldest are the fullest, so this is the worst case.
     for (const task of present.slice(0, Math.max(0, present.length - desired)))
       task.endsAt = second + this.service.deregistrationDelay;
   }
@@ -139,8 +144,8 @@ export class Fleet {
       this.waiting.spread(index, change, this.stepSeconds);
       return;
     }
-    const everybody = sum(this.tasks) + this.waiting.count;
-    const share = everybody > 0 ? Math.min(1, -change / everybody) : 0;
+    const clients = sum(this.tasks) + this.waiting.count;
+    const share = clients > 0 ? Math.min(1, -change / clients) : 0;
     this.waiting.remove(this.waiting.count * share);
     for (const task of this.tasks) task.connections *= 1 - share;
   }
@@ -161,7 +166,7 @@ export class Fleet {
     this.waiting.spread(index, leaving, seconds);
   }
 
-  /** Attempts go to serving tasks in turn; each takes what its limits allow. */
+  /** Distributes attempts evenly over serving tasks; each accepts what its limits allow and refuses the rest. */
   private connect(index: number, second: number): void {
     const serving = this.serving(second);
     const limit = this.service.acceptRate * this.stepSeconds;

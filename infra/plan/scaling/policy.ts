@@ -1,8 +1,11 @@
-/** The autoscaling policy of an environment: one value, made into AWS resources by constructs/scaling.ts and replayed by the simulator. Pure. */
+/**
+ * The autoscaling policy of an environment as one value: constructs/scaling.ts makes AWS resources of it, and the
+ * simulator replays it. Pure.
+ */
 import { clusterName, SERVER_SERVICE } from '../../environments/names.ts';
 import type { Environment } from '../../environments/types.ts';
 
-/** A CloudWatch metric that each task reports for itself, so that its Average is the value per task. */
+/** A CloudWatch metric that each task reports for itself, so that the statistic Average is the value per task. */
 export interface ScalingMetric {
   readonly namespace: string;
   readonly name: string;
@@ -13,28 +16,28 @@ export interface ScalingPolicy {
   readonly minTasks: number;
   readonly maxTasks: number;
   readonly metric: ScalingMetric;
-  /** Connections per task that tracking aims at. */
+  /** Connections per task that target tracking aims at. */
   readonly targetConnections: number;
-  /** Average CPU of the tasks, percent (ECSServiceAverageCPUUtilization). */
+  /** Average CPU of the tasks that target tracking aims at, percent (ECSServiceAverageCPUUtilization). */
   readonly targetCpuPercent: number;
-  /** Seconds. */
+  /** Shortest time between two scale-outs, seconds. */
   readonly scaleOutCooldown: number;
   readonly scaleIn: ScaleInPolicy;
 }
 
 /**
- * Target tracking adds tasks and never takes any away: it would do that from 90 % of the target on and back to 100 %, so
- * that the next small wave adds them again. Taking away is a step policy of its own, with room between the two.
+ * Scale-in. Target tracking only adds tasks here. Its own scale-in would begin at 90 % of the target and leave tasks
+ * near 100 %, so that the next small wave adds a task again. A separate step policy removes tasks, at a lower threshold.
  */
 export interface ScaleInPolicy {
-  /** Averages per task below which, both, tasks are taken away. */
+  /** Thresholds of the averages per task. Tasks are removed when both are below. */
   readonly connectionsBelow: number;
   readonly cpuPercentBelow: number;
-  /** Minutes in a row. Longer than a deployment, in which twice the tasks share the same connections. */
+  /** Minutes in a row below both thresholds. Longer than a deployment, during which twice as many tasks share the connections. */
   readonly minutes: number;
-  /** Percent of the tasks, at least one: so many clients reconnect each time. */
+  /** Share of the tasks to remove, percent, at least one task. The same share of clients reconnects. */
   readonly percent: number;
-  /** Seconds. */
+  /** Shortest time between two scale-ins, seconds. */
   readonly cooldown: number;
 }
 
@@ -47,7 +50,7 @@ export function scalingPolicy(environment: Environment): ScalingPolicy {
   return {
     minTasks,
     maxTasks,
-    // The name under which the node's exporter and its collector report it.
+    // The name under which the collector exports the gauge `holdfast.connections` of the node.
     metric: {
       namespace: 'Holdfast',
       name: 'holdfast_connections',

@@ -1,3 +1,7 @@
+/**
+ * Replays a curve of connections against the scaling policy of an environment: fleet, CloudWatch delay and decision,
+ * minute by minute. Pure.
+ */
 import type { Environment } from '../../environments/types.ts';
 import type { Curve } from './curves.ts';
 import { type Reading, ScalingDecision } from './decision.ts';
@@ -8,9 +12,9 @@ export interface MinuteState extends FleetState {
   readonly minute: number;
   readonly wanted: number;
   readonly desired: number;
-  /** Average over the tasks that report: what autoscaling sees. */
+  /** Average over the tasks that report; autoscaling acts on it. */
   readonly perTask: number;
-  /** Free places as a share of the connections wanted. */
+  /** Connections that could still be accepted, as a share of those wanted. */
   readonly headroom: number;
 }
 
@@ -29,9 +33,9 @@ export interface Simulation {
 export interface Summary {
   readonly scaleOuts: number;
   readonly scaleIns: number;
-  /** Changes of direction within half an hour: tasks started for nothing, or stopped too early. */
+  /** Changes of direction within half an hour: a task was started in vain or removed too early. */
   readonly flaps: number;
-  /** Longest time, minutes, in which more than one client in a hundred was waiting. */
+  /** Longest time with more than 1 % of the clients waiting, minutes. */
   readonly longestWaitMinutes: number;
   readonly mostWaiting: number;
   readonly leastHeadroom: number;
@@ -40,15 +44,15 @@ export interface Summary {
   readonly cut: number;
   readonly refusedAttempts: number;
   readonly taskHours: number;
-  /** In one word: `good`, or what is wrong. */
+  /** `good`, or the worst problem. */
   readonly verdict: 'good' | 'flapping' | 'saturated' | 'connections cut';
 }
 
 const STEP_SECONDS = 2;
-/** Minutes until CloudWatch has a minute's data and an alarm has looked at it. */
+/** Time until CloudWatch has the data of a minute and an alarm has evaluated it, minutes. */
 const METRIC_DELAY = 2;
 const FLAP_MINUTES = 30;
-/** Waiting longer than this, minutes, is saturation: what a herd needs to come back is less. */
+/** A longer wait means saturation, minutes: the clients of a lost zone reconnect within less. */
 const WAIT_LIMIT = 5;
 
 export function simulate(environment: Environment, curve: Curve, assumptions: Assumptions = ASSUMPTIONS): Simulation {

@@ -1,6 +1,7 @@
 /**
- * What the collector beside each node does: scrapes the node's metrics, sends them to managed Prometheus, the one that
- * autoscaling follows to CloudWatch, and the node's traces to X-Ray. Pure; the text is YAML, as any JSON is.
+ * Configuration of the collector beside each node or probe. The collector scrapes the metrics and sends them to managed
+ * Prometheus, sends the one metric that autoscaling follows to CloudWatch, and forwards traces to X-Ray. Pure. The text
+ * is JSON, which is valid YAML.
  */
 import type { ScalingMetric } from '../scaling/policy.ts';
 
@@ -9,21 +10,21 @@ export interface CollectorOptions {
   readonly environment: string;
   /** Managed Prometheus: `https://aps-workspaces.<region>.amazonaws.com/workspaces/<id>/`. */
   readonly prometheusEndpoint: string;
-  /** What is scraped: `holdfast`, a node, or `probe`. */
+  /** The scraped program: `holdfast` for a node, or `probe`. */
   readonly job: 'holdfast' | 'probe';
-  /** Labels of everything scraped, besides the task: a probe's `zone`, which rules and dashboards go by. */
+  /** Labels added to all metrics. A probe has `zone`, which rules and dashboards group by. */
   readonly labels?: Readonly<Record<string, string>>;
-  /** What CloudWatch is told for autoscaling, and the log group where it is written as embedded-metric-format lines. */
+  /** The metric that autoscaling follows, and the log group that receives it in embedded metric format. Only nodes have it. */
   readonly scaling?: { readonly metric: ScalingMetric; readonly logGroup: string };
   readonly metricsPort: number;
-  /** MiB that the collector may use. */
+  /** Memory limit of the collector, MiB. */
   readonly memoryMb: number;
 }
 
-/** Ports on the task's own loopback. */
+/** Ports on the loopback address, which the containers of a task share. */
 export const COLLECTOR_PORTS = { otlpHttp: 4_318, health: 13_133 } as const;
 
-/** As often as the rules look back at least twice; the scaling metric twice a minute, as CloudWatch looks once a minute. */
+/** The shortest range in the rules holds at least two scrapes. CloudWatch evaluates once a minute, so each minute has two scrapes of the scaling metric. */
 const SCRAPE_SECONDS = 15;
 const SCALING_SCRAPE_SECONDS = 30;
 
@@ -47,7 +48,7 @@ export function collectorConfig(options: CollectorOptions): string {
         limit_mib: Math.floor(options.memoryMb * 0.8),
         spike_limit_mib: Math.floor(options.memoryMb * 0.2),
       },
-      // Which task: all nodes are 127.0.0.1 to their collectors.
+      // Identifies the task: the address is 127.0.0.1 for every node.
       resourcedetection: { detectors: ['env', 'ecs'], timeout: '5s', override: true },
       resource: {
         attributes: [{ key: 'service.instance.id', from_attribute: 'aws.ecs.task.id', action: 'upsert' }],
@@ -59,7 +60,7 @@ export function collectorConfig(options: CollectorOptions): string {
         endpoint: `${options.prometheusEndpoint}api/v1/remote_write`,
         auth: { authenticator: 'sigv4auth' },
         external_labels: { environment: options.environment },
-        // Bounded: a workspace that is away must not fill the task's memory.
+        // Bounded, so that an unreachable workspace does not fill the memory of the task.
         remote_write_queue: { enabled: true, queue_size: 2_000, num_consumers: 2 },
       },
       awsxray: { region },

@@ -1,7 +1,7 @@
-/** Container definitions as ECS takes them: the node, and the collector beside it. Pure. */
+/** ECS container definitions of a node and of the collector beside it. Pure. */
 import { HEALTH_CHECK } from './health-check.ts';
 
-/** A part of ECS's ContainerDefinition: all that is used here, under AWS's own names. */
+/** The fields of ECS's ContainerDefinition that are used here, under their AWS names. */
 export interface ContainerDefinition {
   readonly name: string;
   readonly image: string;
@@ -51,15 +51,15 @@ export interface LogTarget {
   readonly region: string;
 }
 
-/** The AWS distribution of the OpenTelemetry collector: it brings the exporters for managed Prometheus, CloudWatch and X-Ray. */
+/** The AWS distribution of the OpenTelemetry collector, which has exporters for managed Prometheus, CloudWatch and X-Ray. */
 export const COLLECTOR_IMAGE = 'public.ecr.aws/aws-observability/aws-otel-collector:v0.43.3';
-/** MiB and CPU units of the task that are the collector's. */
+/** Share of the collector in the task: memory in MiB, and CPU units. */
 export const COLLECTOR_MEMORY_MB = 256;
 const COLLECTOR_CPU = 128;
 
 /**
- * Where a container's output goes. Never blocks: a node must not wait for CloudWatch; beyond the buffer lines are lost,
- * not messages.
+ * Sends the output of a container to CloudWatch without blocking the container. When the 8 MiB buffer is full, log
+ * lines are dropped.
  */
 export function logTo({ group, region }: LogTarget, stream: string): ContainerDefinition['logConfiguration'] {
   return {
@@ -74,7 +74,7 @@ export function logTo({ group, region }: LogTarget, stream: string): ContainerDe
   };
 }
 
-/** Name and value pairs in ECS's shape, by name, so that a plan shows what changed and nothing else. */
+/** Environment variables as ECS expects them. Sorted, so that a plan shows only real changes. */
 export function pairs(values: Readonly<Record<string, string>>): { name: string; value: string }[] {
   return Object.entries(values)
     .map(([name, value]) => ({ name, value }))
@@ -87,11 +87,11 @@ export interface NodeContainerOptions {
   readonly environment: Readonly<Record<string, string>>;
   /** Name -> ARN of the secret. */
   readonly secrets: Readonly<Record<string, string>>;
-  /** Open files: connections, and some for the rest. */
+  /** Limit of open files: one per connection, and a margin. */
   readonly maxFiles: number;
-  /** Seconds between SIGTERM and SIGKILL. */
+  /** Time between SIGTERM and SIGKILL, seconds. */
   readonly stopTimeout: number;
-  /** MiB, the hard limit: without one Node sees the memory of the machine below, and not what ends it. */
+  /** Hard limit, MiB. Without it Node.js reads the memory of the host instead of the limit at which the kernel kills it. */
   readonly memoryMb: number;
   readonly log: LogTarget;
 }
@@ -114,7 +114,7 @@ export function nodeContainer(options: NodeContainerOptions): ContainerDefinitio
   };
 }
 
-/** Not essential: without it metrics and traces are missing, which an alarm tells, and no connection is lost. ECS restarts it. */
+/** Not essential: if it fails, metrics and traces are missing (alarm ScalingMetricMissing), but no connection is lost. ECS restarts it. */
 export function collectorContainer(config: string, log: LogTarget): ContainerDefinition {
   return {
     name: 'collector',

@@ -1,9 +1,9 @@
-/** Container definitions of Grafana: one fetches its files and ends, the other serves them. Pure. */
+/** ECS container definitions of Grafana: one container fetches the provisioning files and exits, the other serves them. Pure. */
 import { type ContainerDefinition, type LogTarget, logTo, pairs } from './containers.ts';
 
 export interface GrafanaContainerOptions {
   readonly bucket: string;
-  /** Where Grafana looks for its files. */
+  /** Directory of the provisioning files. */
   readonly provisioning: string;
   readonly filesHash: string;
   readonly url: string;
@@ -14,7 +14,7 @@ export interface GrafanaContainerOptions {
 
 const GRAFANA_IMAGE = 'docker.io/grafana/grafana:12.1.1';
 const FETCHER_IMAGE = 'public.ecr.aws/aws-cli/aws-cli:2.27.50';
-/** Grafana's user in its image. */
+/** Uid of Grafana in its image. */
 const GRAFANA_USER = '472';
 const DATA = '/var/lib/grafana';
 
@@ -25,7 +25,7 @@ export function grafanaContainers(options: GrafanaContainerOptions): ContainerDe
       name: 'files',
       image: FETCHER_IMAGE,
       essential: false,
-      // Fresh volumes are root's: it fetches, then gives Grafana its own.
+      // New volumes belong to root. This container fetches the files, then gives the data volume to Grafana.
       user: '0',
       privileged: false,
       readonlyRootFilesystem: true,

@@ -1,20 +1,20 @@
-/** Container definition of a probe: the server's image with another command. Pure. */
+/** ECS container definition of a probe: the server image with another command. Pure. */
 import { type ContainerDefinition, type LogTarget, logTo, pairs } from './containers.ts';
 
 export interface ProbeContainerOptions {
   readonly image: string;
-  /** Where clients connect: `https://host`. */
+  /** URL that clients connect to: `https://host`. */
   readonly url: string;
-  /** The zone it measures from, a label of its metrics. */
+  /** Zone that the probe runs in; a label of its metrics. */
   readonly zone: string;
-  /** Secrets by the names of their variables: a token, or the key to sign one. */
+  /** Environment variable -> ARN of its secret: a token, or the key to sign one. */
   readonly secrets: Readonly<Record<string, string>>;
-  /** Further settings, such as the issuer that tokens must name. */
+  /** Further settings, such as the issuer to name in tokens. */
   readonly settings: Readonly<Record<string, string>>;
   readonly log: LogTarget;
 }
 
-/** The probe's program in the image, and in the sources it is built from. */
+/** Path of the probe program in the image. */
 export const PROBE_PROGRAM = 'dist/server/probe/main.js';
 
 export function probeContainer(options: ProbeContainerOptions): ContainerDefinition {
@@ -26,7 +26,7 @@ export function probeContainer(options: ProbeContainerOptions): ContainerDefinit
     privileged: false,
     readonlyRootFilesystem: true,
     linuxParameters: { capabilities: { drop: ['ALL'] } },
-    // Its metrics are for the collector beside it, and for nobody else.
+    // Serves its metrics on the loopback address only: the collector in the same task reads them.
     environment: pairs({ ...options.settings, HOST: '127.0.0.1', PROBE_URL: options.url, PROBE_ZONE: options.zone }),
     secrets: Object.entries(options.secrets).map(([name, valueFrom]) => ({ name, valueFrom })),
     logConfiguration: logTo(options.log, 'probe'),

@@ -1,6 +1,6 @@
 /**
- * The settings that the stacks give to a node: its names and limits, from the environment and from what was built. Pure.
- * `service.settings` may set the others, by the names in server/config.ts, and none of these.
+ * The settings that the stacks pass to a node: limits from the environment, and addresses and names of what was built.
+ * `service.settings` adds further settings, but none of these (RESERVED_SETTINGS). Pure.
  */
 import { noticeSeconds } from '../../environments/timing.ts';
 import type { Environment } from '../../environments/types.ts';
@@ -21,13 +21,13 @@ export interface Built {
 
 export const METRICS_PORT = 9_464;
 
-/** MiB that the node may use: the task's, but for the collector. */
+/** Memory of the node's container, MiB: that of the task without the share of the collector. */
 export const nodeMemoryMb = ({ service }: Environment) => service.memoryMb - COLLECTOR_MEMORY_MB;
 
-/** Share of that for JavaScript objects; the rest is for socket buffers, code and the kernel. */
+/** Share of that memory for the JavaScript heap. Socket buffers, code and the kernel use the rest. */
 const HEAP_SHARE = 0.65;
 
-/** Environment variables of the node's container, without secrets. */
+/** Environment variables of the node's container, without its secrets. */
 export function serverSettings(environment: Environment, built: Built, port: number): Record<string, string> {
   const { service, postgres, redis, observability } = environment;
   return {
@@ -45,7 +45,7 @@ export function serverSettings(environment: Environment, built: Built, port: num
     ACCEPT_RATE: String(service.acceptRate),
     DRAIN_RATE: String(service.drainRate),
     DEREGISTRATION_DRAIN_MS: String((service.deregistrationDelay - noticeSeconds(environment)) * 1_000),
-    // Longer than the load balancer keeps its own, or it sends requests into connections that are closed: 502.
+    // Longer than the idle timeout of the load balancer. Otherwise it sends requests on connections that the node is closing, and answers 502.
     HTTP_KEEP_ALIVE_MS: String((service.idleTimeout + 5) * 1_000),
     HISTORY_RETENTION_DAYS: String(postgres.retentionDays),
     DEREGISTRATION_TARGET_GROUP_ARN: built.targetGroupArn,

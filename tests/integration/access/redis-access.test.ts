@@ -2,8 +2,8 @@
 
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { Redis } from 'ioredis';
-import { CLUSTER_ACCESS, SERVER_ACCESS } from '../../../infra/constructs/redis.ts';
 import type { Cluster } from '../../../infra/local/servers/cluster.ts';
+import { CLUSTER_ACCESS, SERVER_ACCESS } from '../../../infra/plan/redis-access.ts';
 import { BACKPLANES, type RunningBackplane } from '../../support/backplanes.ts';
 import { startTestCluster } from '../../support/cluster.ts';
 import { RawClient } from '../../support/raw-client.ts';

@@ -5,8 +5,8 @@
 import { spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
+import { ManagedProcess } from '../../../infra/host/managed-process.ts';
 import { freePort } from '../../../infra/host/ports.ts';
-import { ManagedProcess } from '../../../infra/host/process.ts';
 import { removeTemporary, temporaryDirectory } from '../../../infra/host/reaper.ts';
 
 const REGION = 'us-east-1';

@@ -7,7 +7,7 @@ import { execFile, spawnSync } from 'node:child_process';
 import { readlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { ManagedProcess, type ProcessSpec } from '../../../infra/host/process.ts';
+import { ManagedProcess, type ProcessSpec } from '../../../infra/host/managed-process.ts';
 import { findProgram } from '../../../infra/host/programs.ts';
 import { removeTemporary, temporaryDirectory } from '../../../infra/host/reaper.ts';
 

@@ -5,7 +5,7 @@
 import { execFileSync, spawnSync } from 'node:child_process';
 import { mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { ManagedProcess } from '../../../infra/host/process.ts';
+import { ManagedProcess } from '../../../infra/host/managed-process.ts';
 
 /** The part of the image configuration that is used here, with the field names of Docker. */
 export interface ImageConfig {

@@ -1,4 +1,4 @@
-/** The boards, drawn: asks for each panel's series again and again. Text goes into the page as text, never as HTML. */
+/** Draws the dashboards, and fetches the series of each panel every two seconds. Inserts text as text, never as HTML. */
 const REFRESH_MS = 2_000;
 const HIDDEN_LABELS = ['__name__', 'alertstate', 'job', 'otel_scope_name'];
 
@@ -15,7 +15,7 @@ function element(name, properties = {}, ...children) {
 
 const currentName = () => location.pathname.replace(/^\/d\/holdfast-/, '').replace(/^\//, '') || 'overview';
 
-/** A value in the unit of Grafana's that the panel has. */
+/** Formats a value in the unit of the panel, one of Grafana's unit names. */
 function format(value, unit) {
   if (unit === 'percentunit') return `${round(value * 100)} %`;
   if (unit === 's') return value >= 1 || value === 0 ? `${round(value)} s` : `${round(value * 1_000)} ms`;
@@ -59,12 +59,12 @@ function showBoard(board) {
   );
 }
 
-/** What stands between backticks as code. */
+/** Turns text between backticks into code elements. */
 function withCode(text) {
   return text.split('`').map((part, i) => (i % 2 === 0 ? part : element('code', { textContent: part })));
 }
 
-/** Of many kinds, those that occur: the legend would be full of zeros. All of them when none does. */
+/** Hides series of a large stack that are zero throughout, so that they do not fill the legend. Shows all if all are zero. */
 function worthShowing({ kind }, series) {
   if (kind !== 'stack' || series.length <= 4) return series;
   const some = series.filter(({ points }) => points.some(([, value]) => value !== 0));

@@ -1,4 +1,4 @@
-/** Environments that cannot work are refused at synth, each problem with its own message; the shipped ones can. */
+/** Environments that cannot work are refused at synth, each problem with its own message. The shipped environments pass. */
 import { expect, test } from '@jest/globals';
 import { checkEnvironment, EnvironmentError, findEnvironment } from '../../../../infra/environments/rules.ts';
 import { drainSeconds } from '../../../../infra/environments/timing.ts';
@@ -25,37 +25,49 @@ test.each([...ENVIRONMENT_NAMES])('%s can be deployed, and a full task has time 
   expect(drainSeconds(environment)).toBeLessThanOrEqual(environment.service.deregistrationDelay);
 });
 
-test('an environment that does not exist is named, with those that do', () => {
+test('an unknown name is refused, with the names that exist', () => {
   expect(() => findEnvironment('production')).toThrow(EnvironmentError);
-  expect(() => findEnvironment('production')).toThrow(/There is none of this name; there are dev, staging, prod/);
+  expect(() => findEnvironment('production')).toThrow(/It does not exist\. Choose one of dev, staging, prod/);
 });
 
 const WRONG: readonly [string, Changes, RegExp][] = [
-  ['a range that is none', { network: { cidr: '10.0.0.0' } }, /network\.cidr "10\.0\.0\.0" is not an IPv4 range/],
-  ['a range that is none either', { network: { cidr: '10.0.0.999/16' } }, /is not an IPv4 range/],
+  ['a range without a prefix', { network: { cidr: '10.0.0.0' } }, /network\.cidr "10\.0\.0\.0" is not an IPv4 range/],
+  ['a range with an octet above 255', { network: { cidr: '10.0.0.999/16' } }, /is not an IPv4 range/],
   [
     'a range that is too small',
     { network: { cidr: '10.0.0.0/24' } },
-    /network\.cidr is a \/24; it must be a \/16 to a \/20/,
+    /network\.cidr is a \/24; it must be between \/16 and \/20/,
   ],
-  ['one NAT for three zones', { network: { nat: 'one' } }, /network\.nat is "one"/],
-  ['storage that cannot grow', { postgres: { maxStorageGb: 10 } }, /postgres\.maxStorageGb \(10\) is below/],
-  ['no backups', { postgres: { backupDays: 0 } }, /postgres\.backupDays must be from 1 to 35/],
-  ['no standby', { postgres: { multiAz: false } }, /postgres\.multiAz is off/],
+  ['one NAT gateway for three zones', { network: { nat: 'one' } }, /network\.nat is "one"/],
+  [
+    'a maximum storage below the initial one',
+    { postgres: { maxStorageGb: 10 } },
+    /postgres\.maxStorageGb \(10\) is below/,
+  ],
+  ['no backups', { postgres: { backupDays: 0 } }, /postgres\.backupDays is 0; it must be from 1 to 35/],
+  ['no standby', { postgres: { multiAz: false } }, /postgres\.multiAz is false/],
   ['an old PostgreSQL', { postgres: { version: '13.9' } }, /postgres\.version is 13\.9; the server needs 14/],
   ['too many replicas', { redis: { replicas: 6 } }, /redis\.replicas is 6; ElastiCache allows 5/],
-  ['shards of an old Redis', { redis: { shards: 3, version: '6.2' } }, /redis\.shards is 3 and redis\.version 6\.2/],
   [
-    'half a shard',
+    'shards on a Redis version without sharded Pub/Sub',
+    { redis: { shards: 3, version: '6.2' } },
+    /redis\.shards is 3 and redis\.version is 6\.2/,
+  ],
+  [
+    'a fraction of a shard',
     { redis: { shards: 1.5 } },
     /redis\.shards is 1\.5, with 2 replicas each; it must be a whole number/,
   ],
   ['too many shards', { redis: { shards: 200 } }, /ElastiCache allows 500 nodes in all/],
   ['no replica', { redis: { replicas: 0 } }, /redis\.replicas is 0/],
-  ['a size that Fargate lacks', { service: { cpu: 1_000 } }, /service\.cpu is 1000; Fargate knows/],
-  ['memory that does not go with it', { service: { memoryMb: 1_024 } }, /service\.memoryMb is 1024; with cpu 2048/],
+  ['a size that Fargate does not offer', { service: { cpu: 1_000 } }, /service\.cpu is 1000; Fargate offers/],
   [
-    'fewer at most than at least',
+    'memory that Fargate does not offer for the CPU',
+    { service: { memoryMb: 1_024 } },
+    /service\.memoryMb is 1024; with service\.cpu 2048/,
+  ],
+  [
+    'a maximum of tasks below the minimum',
     { service: { maxTasks: 2 } },
     /service\.maxTasks \(2\) is below service\.minTasks \(3\)/,
   ],
@@ -65,35 +77,35 @@ const WRONG: readonly [string, Changes, RegExp][] = [
     /service\.minTasks \(2\) is below network\.zones \(3\)/,
   ],
   [
-    'probes without a token where they cannot sign one',
+    'probes without a token while an issuer signs tokens',
     { service: { settings: { ...prod.service.settings, AUTH_JWKS_URL: 'https://issuer.example.com/keys' } } },
-    /the probes cannot sign theirs\. Set observability\.probeTokenArn/,
+    /the probes cannot sign their own\. Set observability\.probeTokenArn/,
   ],
   [
-    'a token for probes that sign their own',
+    'a token for probes that sign their own tokens',
     { observability: { probeTokenArn: 'arn:aws:secretsmanager:us-east-1:123456789012:secret:probe' } },
-    /observability\.probeTokenArn is for AUTH_JWKS_URL/,
+    /observability\.probeTokenArn is only for AUTH_JWKS_URL/,
   ],
-  ['no room above the target', { service: { maxConnections: 12_000 } }, /must be at least 1\.5 times/],
+  ['too little room above the target', { service: { maxConnections: 12_000 } }, /must be at least 1\.5 times/],
   [
     'an idle timeout below the heartbeat',
     { service: { idleTimeout: 40 } },
     /service\.idleTimeout is 40 s; it must exceed the heartbeat \(40 s\)/,
   ],
-  ['an idle timeout above what an ALB knows', { service: { idleTimeout: 5_000 } }, /at most 4000 s/],
-  ['a delay above what AWS knows', { service: { deregistrationDelay: 4_000 } }, /AWS allows 3600/],
+  ['an idle timeout above the limit of an ALB', { service: { idleTimeout: 5_000 } }, /at most 4000 s/],
+  ['a deregistration delay above the limit of AWS', { service: { deregistrationDelay: 4_000 } }, /AWS allows 3600/],
   [
-    'a drain that is longer than the delay',
+    'a drain that takes longer than the deregistration delay',
     { service: { drainRate: 50 } },
     /A drain takes 420 s .* longer than service\.deregistrationDelay \(240 s\)/,
   ],
   [
-    'a stop that is longer than Fargate waits',
+    'a stop that takes longer than Fargate allows',
     { service: { settings: { ...prod.service.settings, DRAIN_TIMEOUT_MS: '110000' } } },
     /stop of 125 s; Fargate kills a task after 120 s/,
   ],
   [
-    'a setting that is none',
+    'a setting that the server does not know',
     { service: { settings: { ...prod.service.settings, LOGLEVEL: 'info' } } },
     /the server does not know: LOGLEVEL/,
   ],
@@ -103,28 +115,32 @@ const WRONG: readonly [string, Changes, RegExp][] = [
     /the stacks set themselves: DATABASE_URL/,
   ],
   [
-    'more tasks than Postgres has connections',
+    'more connections than PostgreSQL accepts',
     { service: { settings: {} } },
-    /db\.m7g\.large has room for 720 connections; 40 tasks, .* with PG_POOL_MAX 10 open 800/,
+    /db\.m7g\.large has room for 720 connections of nodes; .*service\.maxTasks \(40\) .* with PG_POOL_MAX 10 open 800/,
   ],
   [
-    'tasks taken out that would be added again',
+    'a scale-in that autoscaling would revert',
     { service: { scaleInBelowPercent: 80 } },
-    /service\.scaleInBelowPercent is 80; with 3 tasks at least it must be at most 71/,
+    /service\.scaleInBelowPercent is 80; with service\.minTasks 3 it must be at most 71/,
   ],
-  ['a Grafana for nobody', { observability: { grafana: { cidrs: [] } } }, /observability\.grafana\.cidrs is empty/],
+  [
+    'a Grafana without allowed addresses',
+    { observability: { grafana: { cidrs: [] } } },
+    /observability\.grafana\.cidrs is empty/,
+  ],
   [
     'the demo page in prod',
     { service: { settings: { ...prod.service.settings, DEMO_PAGE: 'true' } } },
     /the demo page is for development/,
   ],
   [
-    'no certificate',
+    'no domain',
     { domain: undefined as never, observability: { grafana: undefined } },
     /domain is missing: prod would have no certificate/,
   ],
   [
-    'a host outside of its zone',
+    'a host outside its zone',
     { domain: { zone: 'example.com', host: 'realtime.example.org' } },
     /is not in domain\.zone "example\.com"/,
   ],
@@ -141,7 +157,7 @@ test('all problems are reported at once', () => {
   expect(checkEnvironment(both)).toHaveLength(2);
 });
 
-test('what prod may not do, dev may: no domain, one NAT, no standby', () => {
+test('dev may lack what prod needs: a domain, a NAT gateway per zone, a standby', () => {
   expect(dev).toMatchObject({ domain: undefined, network: { nat: 'one' }, postgres: { multiAz: false } });
   expect(checkEnvironment(dev)).toEqual([]);
 });

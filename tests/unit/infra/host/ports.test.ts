@@ -6,14 +6,14 @@ import { describe, expect, test } from '@jest/globals';
 import { ROOT } from '../../../../infra/host/paths.ts';
 import { adjacentFreePorts, freePort, freePorts, isFree } from '../../../../infra/host/ports.ts';
 
-describe('ports', () => {
+describe('free ports', () => {
   test('are different and below the range of outgoing connections', async () => {
     const ports = await freePorts(50);
     expect(new Set(ports).size).toBe(50);
     for (const port of ports) expect(port).toBeLessThan(32_768);
   });
 
-  test('a port that somebody listens on is not free', async () => {
+  test('a port that a server listens on is not free', async () => {
     const port = await freePort();
     const server = createServer();
     await new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve));
@@ -22,12 +22,12 @@ describe('ports', () => {
     expect(await isFree(port)).toBe(true);
   });
 
-  test('can follow one another', async () => {
+  test('can be consecutive', async () => {
     const [first = 0, ...others] = await adjacentFreePorts(3);
     expect(others).toEqual([first + 1, first + 2]);
   });
 
-  test('processes that look at the same time never get the same port, also when nobody listens on it yet', async () => {
+  test('are never the same for processes that search at once, even before a server listens on them', async () => {
     const seekers = Array.from({ length: 4 }, startSeeker);
     const ports = await Promise.all([freePorts(120), ...seekers.map((seeker) => seeker.ports)]);
     for (const { child } of seekers) child.stdin.end();
@@ -37,7 +37,7 @@ describe('ports', () => {
   });
 });
 
-/** A process that finds 120 ports and lives on until its input ends. */
+/** A process that reserves 120 ports and runs until its input ends. */
 function startSeeker() {
   const module = join(ROOT, 'infra', 'host', 'ports.ts');
   const code = `import { freePorts } from ${JSON.stringify(module)};

@@ -9,9 +9,9 @@ import { eventually } from '../../../support/wait.ts';
 
 const HOST = join(ROOT, 'infra', 'host');
 
-/** Starts a watched `sleep` with a child outside of its process group, prints pids and directory, then does as told. */
+/** Starts a watched shell with a child outside its process group, prints pids and directory, then runs `end`. */
 const SCRIPT = (end: string) => `
-  import { ManagedProcess } from '${join(HOST, 'process.ts')}';
+  import { ManagedProcess } from '${join(HOST, 'managed-process.ts')}';
   import { temporaryDirectory } from '${join(HOST, 'reaper.ts')}';
   const directory = temporaryDirectory('reaper-test');
   const args = ['-c', 'setsid sleep 60 & echo $!; wait'];
@@ -32,14 +32,14 @@ async function startOwner(end: string) {
   return { owner, exited, processes: pids.map(identify), directory };
 }
 
-/** Every way in which the owner of a process may end. */
+/** The ways in which the owner of a process can exit. */
 const ENDS = [
   ['an ordinary exit', 'setTimeout(() => process.exit(0), 300)'],
   ['an uncaught exception', 'setTimeout(() => { throw new Error("x") }, 300)'],
   ['SIGKILL', 'setTimeout(() => process.kill(process.pid, "SIGKILL"), 300)'],
 ] as const;
 
-describe('nothing outlives its owner', () => {
+describe('processes and temporary directories end with their owner', () => {
   test.each(ENDS)('after %s', async (_, end) => {
     const { exited, processes, directory } = await startOwner(end);
     expect(processes.every(isRunning)).toBe(true);

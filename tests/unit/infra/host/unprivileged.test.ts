@@ -5,18 +5,18 @@ import { afterAll, describe, expect, test } from '@jest/globals';
 import { canEnter, canExecute, reachableDirectory, unprivilegedUser } from '../../../../infra/host/unprivileged.ts';
 
 const user = unprivilegedUser();
-// Only root can be somebody else, and only then is there anything to tell apart.
+// Only root can switch users, and these tests need a second user.
 const asRoot = user ? describe : describe.skip;
 const closed = mkdtempSync(join(tmpdir(), 'holdfast-closed-'));
 afterAll(() => rmSync(closed, { recursive: true }));
 
-asRoot('a directory closed to others (as /root is)', () => {
-  test('cannot be entered by the user of PostgreSQL', () => {
+asRoot('a directory that is closed to other users', () => {
+  test('cannot be entered by the user that runs PostgreSQL', () => {
     expect(canEnter(user, closed)).toBe(false);
     expect(canEnter(user, tmpdir())).toBe(true);
   });
 
-  test('is not where its data goes: that is a directory of this checkout alone', () => {
+  test('is replaced, for data, by a system directory that only this checkout uses', () => {
     const preferred = join(closed, 'state', 'postgres');
     const directory = reachableDirectory(user, preferred);
     try {
@@ -32,7 +32,7 @@ asRoot('a directory closed to others (as /root is)', () => {
 });
 
 describe('without a user to switch to', () => {
-  test('data goes where it was asked for, and programs are tried as they are', () => {
+  test('data uses the preferred directory, and programs run as the current user', () => {
     const preferred = join(closed, 'mine', 'postgres');
     expect(reachableDirectory(undefined, preferred)).toBe(preferred);
     expect(existsSync(dirname(preferred))).toBe(true);

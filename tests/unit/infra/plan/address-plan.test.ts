@@ -1,4 +1,4 @@
-/** Subnets lie within their VPC and never overlap, for every range and number of zones that is allowed. */
+/** Subnets lie within their VPC and never overlap, for every allowed range and number of zones. */
 import { expect, test } from '@jest/globals';
 import { subnetCidr, TIERS } from '../../../../infra/plan/address-plan.ts';
 
@@ -8,7 +8,7 @@ function bounds(cidr: string): [number, number] {
   return [first, first + 2 ** (32 - Number(prefix)) - 1];
 }
 
-test('the plan of a /16 reads as one would write it', () => {
+test('divides a /16 into /20 subnets, four places per tier', () => {
   expect(subnetCidr('10.30.0.0/16', 'public', 0)).toBe('10.30.0.0/20');
   expect(subnetCidr('10.30.0.0/16', 'public', 2)).toBe('10.30.32.0/20');
   expect(subnetCidr('10.30.0.0/16', 'private', 0)).toBe('10.30.64.0/20');
@@ -16,7 +16,7 @@ test('the plan of a /16 reads as one would write it', () => {
 });
 
 test.each(['10.0.0.0/16', '172.31.16.0/20', '192.168.128.0/17', '100.64.0.0/18'])(
-  '%s: within it, and apart',
+  '%s: subnets lie within it and do not overlap',
   (cidr) => {
     const [first, last] = bounds(cidr);
     const subnets = TIERS.flatMap((tier) => [0, 1, 2].map((zone) => bounds(subnetCidr(cidr, tier, zone))));

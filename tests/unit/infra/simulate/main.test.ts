@@ -1,4 +1,4 @@
-/** `npm run simulate`: exit codes, JSON, picture. */
+/** `npm run simulate`: exit codes, JSON and SVG output. */
 import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -17,14 +17,14 @@ function simulate(...args: string[]) {
   return spawnSync(process.execPath, ['--import', 'tsx', 'infra/simulate/main.ts', ...args], options);
 }
 
-test('a good policy: charts, the account, exit code 0', () => {
+test('a good policy: charts, summary, exit code 0', () => {
   const { status, stdout } = simulate('--curve', 'storm', '--environment', 'staging');
   expect(status).toBe(0);
   expect(stdout).toContain('connections of the fullest task');
   expect(stdout).toMatch(/verdict\s+│ good/);
 });
 
-test('JSON that a script can read, and a picture', () => {
+test('writes JSON and an SVG chart', () => {
   const file = join(directory, 'day.svg');
   const { status, stdout } = simulate('--json', '--svg', file);
   expect(status).toBe(0);
@@ -36,7 +36,7 @@ test('JSON that a script can read, and a picture', () => {
   for (const text of ['connections per task', 'fullest', 'target', 'limit']) expect(svg).toContain(text);
 });
 
-test('a load that is too much: exit code 1', () => {
+test('a load above all limits: exit code 1', () => {
   expect(simulate('--curve', 'flat', '--peak', '2000000').status).toBe(1);
 });
 

@@ -1,4 +1,4 @@
-/** Rules, dashboards and the probe are wired by their place in the tree: what is there is deployed. */
+/** Rules, dashboards, alarms, probes and collectors are deployed complete and fit each other. */
 import { describe, expect, test } from '@jest/globals';
 import { parse } from 'yaml';
 import { BOARDS } from '../../../../dashboards/lib/links.ts';
@@ -19,14 +19,14 @@ const prod = ENVIRONMENTS.prod;
 describe('rules', () => {
   const urls = { runbooks: prod.observability.runbooksUrl, grafana: 'https://grafana-realtime.example.com' };
 
-  test('every rule file is a namespace of the workspace, with its text untouched and its links in place', () => {
+  test('every rule file is a namespace of the workspace, unchanged except for its links', () => {
     const files = ruleFiles(urls);
     expect(files.map(({ name }) => name)).toEqual(RULE_GROUPS.map(({ name }) => name).sort());
     const namespaces = new Synthesised(prod).all('aws_prometheus_rule_group_namespace');
     expect(namespaces.map(({ config }) => config.name)).toEqual(files.map(({ name }) => name));
     for (const { config } of namespaces) {
       const { text = '' } = files.find(({ name }) => name === config.name) ?? {};
-      // Terraform's own escapes undone.
+      // Undoes the escaping for Terraform.
       expect(String(config.data).replaceAll('$${', '${').replaceAll('%%{', '%{')).toBe(text);
       expect(parse(text)).toHaveProperty('groups');
       expect(text).not.toMatch(/@[A-Z_]+@/);
@@ -35,13 +35,13 @@ describe('rules', () => {
     }
   });
 
-  test('where no probe is deployed, nobody is told that it is missing', () => {
+  test('the rules about probes are left out where no probe is deployed', () => {
     const namespaces = new Synthesised(ENVIRONMENTS.dev).all('aws_prometheus_rule_group_namespace');
     expect(namespaces.map(({ config }) => config.name)).not.toContain('probes');
     expect(namespaces.length).toBe(RULE_GROUPS.length - 1);
   });
 
-  test('what a probe reports carries its zone, which its rules and panels go by', () => {
+  test('the metrics of a probe have its zone as a label', () => {
     const all = new Synthesised(prod);
     const zones = all.all('aws_ecs_task_definition').flatMap(({ config }) => {
       const containers = JSON.parse(String(config.container_definitions)) as {
@@ -60,7 +60,7 @@ describe('rules', () => {
     expect(zones).toEqual(['1', '2', '3']);
   });
 
-  test('alerting that is broken is told by something else', () => {
+  test('CloudWatch alarms watch the alerting of Prometheus', () => {
     const alarms = new Synthesised(prod).all('aws_cloudwatch_metric_alarm').map(({ config }) => config);
     const find = (metric: string) => alarms.find((config) => config.metric_name === metric);
     expect(find('AlertManagerAlertsReceived')).toMatchObject({
@@ -71,20 +71,20 @@ describe('rules', () => {
     expect(find('AlertManagerNotificationsFailed')).toMatchObject({ namespace: 'AWS/Prometheus', threshold: 0 });
   });
 
-  test('the alert manager calls the topic, pages sooner than tickets, and leaves the watchdog alone', () => {
+  test('the alert manager sends pages and tickets to the topic, but not Watchdog', () => {
     const definition = parse(
       alertManagerDefinition({ topicArn: 'arn:aws:sns:us-east-1:1:on-call', region: 'us-east-1', environment: 'prod' }),
     );
     const config = parse(definition.alertmanager_config);
     expect(config.receivers[1].sns_configs[0].topic_arn).toBe('arn:aws:sns:us-east-1:1:on-call');
     expect(config.route).toMatchObject({ receiver: 'on-call' });
-    expect(config.route.routes.map((route: { receiver: string }) => route.receiver)).toEqual(['on-call', 'nobody']);
-    expect(config.receivers.map((receiver: { name: string }) => receiver.name)).toEqual(['nobody', 'on-call']);
+    expect(config.route.routes.map((route: { receiver: string }) => route.receiver)).toEqual(['on-call', 'none']);
+    expect(config.receivers.map((receiver: { name: string }) => receiver.name)).toEqual(['none', 'on-call']);
     expect(definition.template_files.default_template).toContain('define "holdfast.subject"');
   });
 });
 
-test('Grafana gets the data source that the dashboards name, and every dashboard', () => {
+test('Grafana gets every dashboard, and the data source that they refer to', () => {
   const dashboards = dashboardFiles({ runbooks: 'https://runbooks', grafana: 'https://grafana' });
   expect(dashboards.map(({ name }) => name)).toEqual([...BOARDS].sort());
   const files = grafanaFiles({ region: 'eu-west-1', prometheusEndpoint: 'https://aps/workspaces/ws-1/', dashboards });
@@ -94,7 +94,7 @@ test('Grafana gets the data source that the dashboards name, and every dashboard
   for (const { name, text } of dashboards) expect(files[`dashboards/${name}.json`]).toBe(text);
 });
 
-test('what Terraform would take for its templates reaches it as text', () => {
+test('text that looks like a Terraform template is escaped', () => {
   expect(literal(`a $\{b} %{c} {d} $e`)).toBe(`a $$\{b} %%{c} {d} $e`);
   const objects = new Synthesised(prod)
     .all('aws_s3_object')
@@ -116,7 +116,7 @@ describe('the collector', () => {
     }),
   );
 
-  test('has every part that its pipelines name, and none that they do not', () => {
+  test('defines exactly the parts that its pipelines use', () => {
     const pipelines = Object.values(config.service.pipelines) as Record<string, string[]>[];
     for (const part of ['receivers', 'processors', 'exporters']) {
       const used = new Set(pipelines.flatMap((pipeline) => pipeline[part] ?? []));
@@ -125,7 +125,7 @@ describe('the collector', () => {
     expect(config.service.extensions.sort()).toEqual(Object.keys(config.extensions).sort());
   });
 
-  test('sends CloudWatch the metric that autoscaling follows, under its dimensions, and that the server has', () => {
+  test('sends the metric that autoscaling follows to CloudWatch, with its dimensions', () => {
     const { name, dimensions } = scalingPolicy(prod).metric;
     const [declaration] = config.exporters.awsemf.metric_declarations;
     expect(declaration.dimensions).toEqual([Object.keys(dimensions)]);
@@ -137,15 +137,20 @@ describe('the collector', () => {
   });
 });
 
-test.each([...ENVIRONMENT_NAMES])('%s: alarms have names, thresholds and descriptions of their own', (name) => {
+/** What users notice, what is measured, the likely cause, and the first step. */
+const DESCRIPTION = /^.+\. .+ Likely cause: .+\. First step: .+\.$/;
+
+test.each([...ENVIRONMENT_NAMES])('%s: every alarm has a unique name and a complete description', (name) => {
   const alarms = new Synthesised(ENVIRONMENTS[name]).all('aws_cloudwatch_metric_alarm');
   const names = alarms.map(({ config }) => config.alarm_name);
   expect(new Set(names).size).toBe(names.length);
   for (const { config } of alarms) {
-    expect(String(config.alarm_description).length).toBeGreaterThan(40);
+    // The limit of CloudWatch is 1,024 characters.
+    expect(String(config.alarm_description).length).toBeLessThanOrEqual(1_024);
+    if (!String(config.alarm_name).endsWith('-ScaleIn')) expect(config.alarm_description).toMatch(DESCRIPTION);
     expect(at(config, 'treat_missing_data')).toMatch(/^(breaching|notBreaching)$/);
   }
-  // Silence is the fault where a metric tells that something is alive.
+  // Missing data is a fault for metrics that are reported as long as something is alive.
   const silent = alarms.filter(({ config }) => config.treat_missing_data === 'breaching').map(({ path }) => path);
   expect(silent).toEqual(['alarms/AlertsMissing', 'alarms/ScalingMetricMissing', 'alarms/TooFewNodes']);
 });

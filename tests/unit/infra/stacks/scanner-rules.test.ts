@@ -1,4 +1,4 @@
-/** What the scanners ask holds in every environment, or there is a written reason why not. */
+/** The rules of security scanners hold in every environment, or an exception states the reason. */
 import { describe, expect, test } from '@jest/globals';
 import { ENVIRONMENT_NAMES } from '../../../../infra/environments/types.ts';
 import { ENVIRONMENTS } from '../../../../infra/environments/values.ts';
@@ -35,7 +35,7 @@ describe.each([...ENVIRONMENT_NAMES])('%s', (name) => {
   );
 });
 
-test('every rule is about something that there is', () => {
+test('every rule matches at least one resource', () => {
   const types = new Set(
     ENVIRONMENT_NAMES.flatMap((name) => new Synthesised(ENVIRONMENTS[name]).resources.map((r) => r.type)),
   );

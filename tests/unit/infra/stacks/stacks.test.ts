@@ -1,4 +1,4 @@
-/** What the stacks promise beyond what the scanners ask: protection, state, tags, outputs, drain, and the server's own settings. */
+/** Properties of the stacks that security scanners do not check: protection, state, tags, outputs, drain, and settings of the server. */
 import { describe, expect, test } from '@jest/globals';
 import { LASTING } from '../../../../infra/aspects/prevent-destroy.ts';
 import { RESERVED_SETTINGS } from '../../../../infra/environments/reserved-settings.ts';
@@ -10,7 +10,7 @@ import { STACKS } from '../../../support/fake-aws/deployment.ts';
 import { at, blocks, Synthesised } from '../../../support/infra/synthesised.ts';
 
 describe('protection', () => {
-  test('in prod every stack has something that Terraform refuses to destroy, and everything of those kinds is', () => {
+  test('in prod, every stack has resources that Terraform refuses to destroy, and all resources of those types are protected', () => {
     const prod = new Synthesised(ENVIRONMENTS.prod);
     const lasting = prod.resources.filter(({ type }) => type in LASTING);
     expect(lasting.filter(({ config }) => at(config, 'lifecycle.prevent_destroy') !== true)).toEqual([]);
@@ -18,14 +18,14 @@ describe('protection', () => {
     expect([...new Set(lasting.map(({ type }) => type))].sort()).toEqual(Object.keys(LASTING).sort());
   });
 
-  test('an unprotected environment goes without asking', () => {
+  test('an unprotected environment can be destroyed', () => {
     const dev = new Synthesised(ENVIRONMENTS.dev);
     expect(dev.resources.filter(({ config }) => at(config, 'lifecycle.prevent_destroy') !== undefined)).toEqual([]);
   });
 });
 
 describe('state', () => {
-  test('is local unless a bucket is named, and then locked and encrypted in it', () => {
+  test('is local by default, and locked and encrypted in a bucket', () => {
     const { prod } = ENVIRONMENTS;
     for (const [, { terraform }] of new Synthesised(prod).stacks)
       expect(Object.keys(terraform.backend as object)).toEqual(['local']);
@@ -44,7 +44,7 @@ describe('state', () => {
   });
 });
 
-test.each([...ENVIRONMENT_NAMES])('%s: everything is tagged with environment and stack', (name) => {
+test.each([...ENVIRONMENT_NAMES])('%s: all resources are tagged with environment and stack', (name) => {
   for (const [stack, { provider }] of new Synthesised(ENVIRONMENTS[name]).stacks)
     expect(at(provider, 'aws.default_tags.tags')).toMatchObject({
       Environment: name,
@@ -53,10 +53,10 @@ test.each([...ENVIRONMENT_NAMES])('%s: everything is tagged with environment and
     });
 });
 
-test('outputs that scripts read have names that stay', () => {
+test('outputs keep the names that scripts read', () => {
   const outputs = [...new Synthesised(ENVIRONMENTS.prod).stacks].map(([stack, { output = {} }]) => [
     stack,
-    // The others are what stacks tell each other.
+    // The others carry values from stack to stack.
     Object.keys(output).filter((name) => !name.startsWith('cross-stack-')),
   ]);
   expect(Object.fromEntries(outputs)).toMatchSnapshot();
@@ -71,7 +71,7 @@ describe('the node’s task', () => {
     server.environment.map(({ name, value }: { name: string; value: string }) => [name, value]),
   );
 
-  test('sets only what the server knows, and what only the stacks may set', () => {
+  test('sets only settings that the server knows and that environments must not set', () => {
     const names = Object.keys(environment).filter((name) => name !== 'NODE_OPTIONS');
     expect(names.filter((name) => !(name in SETTINGS))).toEqual([]);
     expect(RESERVED_SETTINGS.filter((name) => !(name in SETTINGS))).toEqual([]);
@@ -79,7 +79,7 @@ describe('the node’s task', () => {
     expect(names.filter((name) => !own.includes(name) && !RESERVED_SETTINGS.includes(name))).toEqual([]);
   });
 
-  test('is told its limits, and may open as many files', () => {
+  test('gets its limits, and may open enough files for them', () => {
     expect(environment).toMatchObject({
       MAX_CONNECTIONS: String(service.maxConnections),
       DRAIN_RATE: String(service.drainRate),
@@ -88,7 +88,7 @@ describe('the node’s task', () => {
     expect(server.ulimits[0].softLimit).toBeGreaterThan(service.maxConnections + 1_000);
   });
 
-  test('knows the memory that ends it, and leaves the rest of the task to the collector', () => {
+  test('has a memory limit and a smaller heap, and leaves the rest of the task to the collector', () => {
     const [, collector] = JSON.parse(String(task.config.container_definitions));
     expect(server.memory + collector.memory).toBe(service.memoryMb);
     const [, heap] = /--max-old-space-size=(\d+)$/.exec(environment.NODE_OPTIONS) ?? [];
@@ -96,12 +96,12 @@ describe('the node’s task', () => {
     expect(Number(heap)).toBeGreaterThan(0.5 * server.memory);
   });
 
-  test('keeps idle connections longer than the load balancer does, which would send requests into closed ones', () => {
+  test('keeps idle connections longer than the load balancer does', () => {
     const balancer = all.one('aws_lb', 'balancer/balancer');
     expect(Number(environment.HTTP_KEEP_ALIVE_MS)).toBeGreaterThan(Number(balancer.config.idle_timeout) * 1_000);
   });
 
-  test('has time to stop, and to drain before that', () => {
+  test('has time to stop, and can notice its deregistration', () => {
     expect(server.stopTimeout).toBeLessThanOrEqual(120);
     expect(server.stopTimeout * 1_000).toBeGreaterThan(SETTINGS.DRAIN_TIMEOUT_MS.default as number);
     expect(environment.DEREGISTRATION_TARGET_GROUP_ARN).toContain('aws_lb_target_group.balancer_nodes');
@@ -110,7 +110,7 @@ describe('the node’s task', () => {
     expect(actions).toContain('elasticloadbalancing:DescribeTargetHealth');
   });
 
-  test('is deployed new before old, taken back when it fails, and left alone otherwise', () => {
+  test('deployments start new tasks first, roll back on failure, and keep the number of tasks', () => {
     expect(all.one('aws_ecs_service', 'nodes/service').config).toMatchObject({
       deployment_minimum_healthy_percent: 100,
       deployment_maximum_percent: 200,
@@ -120,7 +120,7 @@ describe('the node’s task', () => {
     });
   });
 
-  test('knows no key that signs tokens where an issuer’s public keys are used', () => {
+  test('gets no key that signs tokens when an issuer signs them', () => {
     const { prod } = ENVIRONMENTS;
     const settings = { ...prod.service.settings, AUTH_JWKS_URL: 'https://issuer.example.com/keys' };
     const probeTokenArn = 'arn:aws:secretsmanager:us-east-1:123456789012:secret:probe';
@@ -137,18 +137,18 @@ describe('the node’s task', () => {
   });
 });
 
-test('a client that is told to come back later is not brought back by its cookie', () => {
+test('the stickiness cookie expires before a refused client tries again', () => {
   const targets = new Synthesised(ENVIRONMENTS.prod).one('aws_lb_target_group', 'balancer/nodes');
   expect(at(targets.config, 'stickiness.enabled')).toBe(true);
   expect(Number(at(targets.config, 'stickiness.cookie_duration')) * 1_000).toBeLessThan(RETRY_FULL_MS);
 });
 
-test('no NAT gateway is asked for before the network reaches the internet', () => {
+test('NAT gateways are created after the internet gateway', () => {
   for (const { config } of new Synthesised(ENVIRONMENTS.prod).all('aws_nat_gateway'))
     expect(config.depends_on).toEqual([expect.stringMatching(/^aws_internet_gateway\./)]);
 });
 
-test('the database that holds what people wrote leaves a snapshot and its backups, protected or not', () => {
+test('the database leaves a final snapshot and its backups, protected or not', () => {
   for (const environment of [ENVIRONMENTS.prod, { ...ENVIRONMENTS.prod, protected: false }])
     expect(new Synthesised(environment).one('aws_db_instance', 'history/instance').config).toMatchObject({
       skip_final_snapshot: false,
@@ -161,7 +161,7 @@ describe('Redis', () => {
   const base = ENVIRONMENTS.prod;
   const group = 'aws_elasticache_replication_group';
 
-  test('in cluster mode has shards, and a parameter group that says so', () => {
+  test('in cluster mode has shards, and a parameter group with cluster mode on', () => {
     const all = new Synthesised({ ...base, redis: { ...base.redis, shards: 3 } });
     expect(all.one(group).config).toMatchObject({ num_node_groups: 3, replicas_per_node_group: 2 });
     const parameters = blocks(all.one('aws_elasticache_parameter_group').config, 'parameter');
@@ -171,7 +171,7 @@ describe('Redis', () => {
     ).toHaveLength(9);
   });
 
-  test('in cluster mode, and only then, nodes are told and may ask which shard has what', () => {
+  test('only in cluster mode, nodes have REDIS_CLUSTER and may read the slot map', () => {
     for (const shards of [0, 3]) {
       const all = new Synthesised({ ...base, redis: { ...base.redis, shards } });
       const [server] = JSON.parse(
@@ -182,21 +182,21 @@ describe('Redis', () => {
     }
   });
 
-  test('is another one in cluster mode, as AWS cannot turn one into the other', () => {
+  test('is another replication group in cluster mode, because AWS cannot convert it', () => {
     const ids = [0, 3].map(
       (shards) => new Synthesised({ ...base, redis: { ...base.redis, shards } }).one(group).config.replication_group_id,
     );
     expect(new Set(ids).size).toBe(2);
   });
 
-  test('a slow node’s subscription is cut before it fills the memory', () => {
+  test('disconnects a slow node before its output fills the memory', () => {
     const parameters = blocks(new Synthesised(base).one('aws_elasticache_parameter_group').config, 'parameter');
     const values = Object.fromEntries(parameters.map(({ name, value }) => [name, value]));
     expect(Number(values['client-output-buffer-limit-pubsub-hard-limit'])).toBeGreaterThan(0);
     expect(values['maxmemory-policy']).toBe('noeviction');
   });
 
-  test('of the Redis engine has a default user who may do nothing; Valkey needs none', () => {
+  test('of the Redis engine has a disabled default user; Valkey has none', () => {
     const users = (engine: 'redis' | 'valkey', version: string) =>
       new Synthesised({ ...base, redis: { ...base.redis, engine, version } }).all('aws_elasticache_user');
     expect(users('valkey', '8.0').map(({ config }) => config.user_name)).toEqual(['holdfast-prod-server']);

@@ -6,24 +6,24 @@ const template = await readFile(new URL('../../../../../infra/local/nginx.conf',
 const values = { port: 8080, nodePorts: [8081, 8082], run: '/run/holdfast', workers: 2 };
 
 describe('nginx.conf', () => {
-  test('has every placeholder filled in', () => {
+  test('has no placeholder left', () => {
     const config = renderConfig(template, values);
     expect(config).not.toMatch(/@[A-Z_]+@/);
     expect(config).toContain('listen 127.0.0.1:8080 ');
     expect(config.match(/server 127\.0\.0\.1:808[12] /g)).toHaveLength(4);
   });
 
-  test('waits longer for a WebSocket than a heartbeat and its pong take', () => {
+  test('keeps a quiet WebSocket longer than a heartbeat and its pong take', () => {
     const ws = template.slice(template.indexOf('location = /ws'), template.indexOf('location / {'));
     const seconds = Number(/proxy_read_timeout (\d+)s/.exec(ws)?.[1]);
     expect(seconds).toBeGreaterThanOrEqual(75);
   });
 
-  test('never sends a POST that a node may have seen to another one', () => {
+  test('never sends a POST to a second node after the first may have received it', () => {
     expect(template.replace(/#.*/g, '')).not.toContain('non_idempotent');
   });
 
-  test('refuses a placeholder it does not know', () => {
+  test('is refused with an unknown placeholder', () => {
     expect(() => renderConfig('listen @LISTNE@;', values)).toThrow('unknown placeholder @LISTNE@');
   });
 });

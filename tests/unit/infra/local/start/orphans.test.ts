@@ -9,7 +9,7 @@ afterEach(() => {
   for (const child of children.splice(0)) child.kill('SIGKILL');
 });
 
-/** A process in a group of its own, as the launcher starts them. */
+/** Starts a process in its own process group, as the launcher does. */
 function orphan(script = 'sleep 60'): number {
   const child = spawn('/bin/sh', ['-c', script], { detached: true, stdio: 'ignore' });
   children.push(child);
@@ -18,21 +18,21 @@ function orphan(script = 'sleep 60'): number {
 
 const secret = newSecret();
 
-describe('what a killed launcher left', () => {
+describe('a process that a killed launcher left behind', () => {
   test('is ended by its recorded identity', async () => {
     const left = identify(orphan('exec sleep 60'));
     expect(await endOrphans({ secret, processes: [{ ...left, name: 'redis' }] })).toEqual(['redis']);
     expect(isRunning(left)).toBe(false);
   });
 
-  test('is ended even when it is paused', async () => {
+  test('is ended even if it is paused', async () => {
     const left = identify(orphan('exec sleep 60'));
     process.kill(left.pid, 'SIGSTOP');
     await endOrphans({ secret, processes: [{ ...left, name: 'node-1' }] });
     expect(isRunning(left)).toBe(false);
   });
 
-  test('is left alone when its pid belongs to somebody else by now', async () => {
+  test('is not ended when its pid now belongs to another process', async () => {
     const other = identify(orphan());
     const recorded = { pid: other.pid, started: other.started.replace(/\d+$/, '1'), name: 'postgres' };
     expect(await endOrphans({ secret, processes: [recorded, { pid: other.pid, started: '', name: 'nginx' }] })).toEqual(
@@ -41,7 +41,7 @@ describe('what a killed launcher left', () => {
     expect(isRunning(other)).toBe(true);
   });
 
-  test('does not count as a launcher unless that is really still there', () => {
+  test('counts as the launcher only if pid and start time match', () => {
     const launcher = identify(orphan());
     expect(runningLauncher({ secret, launcher, processes: [] })).toBe(launcher.pid);
     expect(runningLauncher({ secret, launcher: { ...launcher, started: 'earlier/1' }, processes: [] })).toBeUndefined();

@@ -16,7 +16,7 @@ describe('settings of npm start', () => {
     expect(readSettings([]).ports).toEqual({ balancer: 8080, nodes: [8081, 8082], metrics: [9464, 9465] });
   });
 
-  test('come from flags before the environment', () => {
+  test('prefer flags to environment variables', () => {
     process.env.PORT = '9000';
     process.env.NODES = '3';
     expect(readSettings([]).ports.nodes).toEqual([9001, 9002, 9003]);
@@ -27,12 +27,12 @@ describe('settings of npm start', () => {
     });
   });
 
-  test('leave room for the metrics of workers', () => {
+  test('reserve one metrics port for each worker', () => {
     process.env.WORKERS = '4';
     expect(readSettings([]).ports.metrics).toEqual([9464, 9468]);
   });
 
-  test('pass the settings of nodes on, but not the ports of the launcher', () => {
+  test('are passed on to nodes, except the ports of the launcher', () => {
     process.env.LOG_LEVEL = 'debug';
     process.env.PORT = '9000';
     const { env } = readSettings([]);
@@ -40,26 +40,26 @@ describe('settings of npm start', () => {
     expect(env).not.toHaveProperty('PORT');
   });
 
-  test('need no secret of their own when tokens come from an issuer', () => {
+  test('need no secret when an issuer signs tokens', () => {
     process.env.AUTH_JWKS_URL = 'https://issuer.example/jwks';
     process.env.AUTH_TICKET_SECRET = 'x'.repeat(32);
     expect(readSettings([]).foreignTokens).toBe(true);
   });
 
   test.each([
-    ['a port that is no number', ['--port', 'http'], {}],
+    ['a port that is not a number', ['--port', 'http'], {}],
     ['too many nodes', ['--nodes', '99'], {}],
     ['an argument', ['production'], {}],
     ['overlapping ports', ['--port', '8080', '--node-port', '8080'], {}],
-    ['ports above the last', ['--port', '65535'], {}],
-    ['a wrong setting of the nodes', [], { LOG_LEVEL: 'loud' }],
+    ['ports above 65535', ['--port', '65535'], {}],
+    ['an invalid setting of the nodes', [], { LOG_LEVEL: 'loud' }],
     ['a short secret', [], { AUTH_JWT_SECRET: 'short' }],
   ])('refuse %s with exit code 2', (_, args, env: Record<string, string>) => {
     Object.assign(process.env, env);
     expect(() => readSettings(args)).toThrow(UsageError);
   });
 
-  test('name every wrong setting at once', () => {
+  test('report every invalid setting at once', () => {
     Object.assign(process.env, { LOG_LEVEL: 'loud', PG_POOL_MAX: 'many' });
     expect(() => readSettings([])).toThrow(/LOG_LEVEL[\s\S]*PG_POOL_MAX|PG_POOL_MAX[\s\S]*LOG_LEVEL/);
   });

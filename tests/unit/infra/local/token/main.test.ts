@@ -46,7 +46,7 @@ describe('npm run token', () => {
     });
   });
 
-  test('uses the secret of the last npm start, and prints JSON when asked', async () => {
+  test('uses the secret of the last npm start, and prints JSON with --json', async () => {
     const secret = newSecret();
     writeState({ secret, processes: [] }, directory);
     const { stdout, status } = run(['--user', 'ada', '--json']);
@@ -63,14 +63,14 @@ describe('npm run token', () => {
     ['an unknown option', ['--user', 'ada', '--chanel', 'x'], /unknown option '--chanel'/],
     ['a short secret', ['--user', 'ada', '--secret', 'short'], /at least 32 bytes/],
     ['no secret anywhere', ['--user', 'ada'], /There is no secret to sign with/],
-  ])('ends with code 2 and one clear line on %s', (_, args, message) => {
+  ])('exits with code 2 and a one-line message on %s', (_, args, message) => {
     const { stdout, stderr, status } = run(args);
     expect({ status, stdout }).toEqual({ status: 2, stdout: '' });
     expect(stderr).toMatch(message);
     expect(stderr.trim().split('\n').length).toBeLessThanOrEqual(2);
   });
 
-  test('explains itself', () => {
+  test('prints help', () => {
     const { stdout, status } = run(['--help']);
     expect(status).toBe(0);
     expect(stdout).toContain('--subscribe');

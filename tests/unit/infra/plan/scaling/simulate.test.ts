@@ -1,4 +1,4 @@
-/** The shipped policies follow a day without flapping, take a lost zone and a launch, and cut nobody; and the model keeps its books. */
+/** The shipped policies follow a day without flapping, survive a lost zone and a launch, and cut no connection; the model loses no client. */
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { ENVIRONMENT_NAMES, type Environment } from '../../../../../infra/environments/types.ts';
@@ -6,7 +6,7 @@ import { ENVIRONMENTS } from '../../../../../infra/environments/values.ts';
 import { CURVE_NAMES, curve } from '../../../../../infra/plan/scaling/curves.ts';
 import { simulate } from '../../../../../infra/plan/scaling/simulate.ts';
 
-/** Eighty percent of what all tasks aim at: more is for raising maxTasks. */
+/** 80 % of the target of all tasks. For more, raise maxTasks. */
 const peakOf = ({ service }: Environment) => service.maxTasks * service.targetConnections * 0.8;
 const play = (environment: Environment, name: (typeof CURVE_NAMES)[number], seed = 1, peak = peakOf(environment)) =>
   simulate(environment, curve(name, { peak, zones: environment.network.zones, seed }));
@@ -16,7 +16,7 @@ describe.each([...ENVIRONMENT_NAMES])('%s', (name) => {
   const { service } = environment;
 
   test.each([1, 2, 3, 4, 5])(
-    'a working day (seed %i): it follows, never turns back at once, and nobody waits',
+    'a working day (seed %i): tasks follow the load without flapping, and no client waits',
     (seed) => {
       const { summary } = play(environment, 'day', seed);
       expect(summary).toMatchObject({ verdict: 'good', flaps: 0, cut: 0, longestWaitMinutes: 0 });
@@ -27,44 +27,44 @@ describe.each([...ENVIRONMENT_NAMES])('%s', (name) => {
     },
   );
 
-  test('a steady load: nothing changes', () => {
+  test('a steady load: the number of tasks stays', () => {
     expect(play(environment, 'flat').actions).toEqual([]);
   });
 
-  test('the loss of a zone: everybody is back within three minutes, on what is left', () => {
+  test('the loss of a zone: all clients reconnect to the other zones within three minutes', () => {
     const { summary, minutes } = play(environment, 'storm');
     expect(summary).toMatchObject({ verdict: 'good', flaps: 0, cut: 0 });
     const back = minutes.findIndex(({ minute, waiting, wanted }) => minute > 60 && waiting < wanted * 0.01);
     expect((minutes[back]?.minute ?? Number.POSITIVE_INFINITY) - 60).toBeLessThanOrEqual(3);
   });
 
-  test('tenfold within half an hour: over one in a hundred waits for five minutes at most', () => {
+  test('a launch, tenfold within half an hour: more than 1 % of the clients wait for at most five minutes', () => {
     const { summary } = play(environment, 'ramp');
     expect(summary).toMatchObject({ verdict: 'good', flaps: 0, cut: 0 });
     expect(summary.longestWaitMinutes).toBeLessThanOrEqual(5);
   });
 });
 
-describe('a policy that is not good is told', () => {
+describe('a bad policy gets the verdict', () => {
   const { prod } = ENVIRONMENTS;
   const change = (service: Partial<Environment['service']>) => ({ ...prod, service: { ...prod.service, ...service } });
 
-  test('flapping: a cooldown below what CloudWatch is late by', () => {
+  test('flapping, with a cooldown below the delay of CloudWatch', () => {
     expect(play(change({ scaleOutCooldown: 60, scaleInBelowPercent: 90 }), 'day').summary.verdict).toBe('flapping');
   });
 
-  test('saturated: more than all tasks hold', () => {
+  test('saturated, with more clients than all tasks accept', () => {
     const small = change({ maxConnections: 15_000, maxTasks: 20 });
     expect(play(small, 'flat', 1, 320_000).summary.verdict).toBe('saturated');
   });
 
-  test('connections cut: a drain that is slower than the delay', () => {
+  test('connections cut, with a drain longer than the deregistration delay', () => {
     expect(play(change({ drainRate: 10 }), 'day').summary).toMatchObject({ verdict: 'connections cut' });
     expect(play(change({ drainRate: 10 }), 'day').summary.cut).toBeGreaterThan(0);
   });
 });
 
-test('whatever happens: tasks stay within their bounds, limits hold, and no client is lost from the books', () => {
+test('for any policy and curve: tasks stay within their bounds, limits hold, and connected plus waiting clients equal the wanted ones', () => {
   const service = fc.record({
     minTasks: fc.integer({ min: 1, max: 5 }),
     extra: fc.integer({ min: 0, max: 20 }),

@@ -1,7 +1,7 @@
 /**
- * One managed child process: start, wait until ready, signal, stop, and its last words for error messages.
- * It leads its own process group, so that Ctrl-C in a terminal reaches only the launcher, which then stops it in order.
- * Knows nothing of what the program does.
+ * A managed child process: start, wait until ready, signal, stop, and read its output. It leads its own process group,
+ * so that Ctrl-C in a terminal reaches only the launcher, which then stops its children in order. Knows nothing about
+ * the program that it runs.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { closeSync, mkdirSync, openSync, readFileSync } from 'node:fs';
@@ -10,16 +10,16 @@ import { killTree, release, watch } from './reaper.ts';
 import type { User } from './unprivileged.ts';
 
 export interface ProcessSpec {
-  /** For messages: `node-1`, `postgres`. */
+  /** Name in messages: `node-1`, `postgres`. */
   readonly name: string;
   readonly command: string;
   readonly args: readonly string[];
-  /** The whole environment; default: this process's. */
+  /** The complete environment of the child. Default: that of this process. */
   readonly env?: NodeJS.ProcessEnv;
   readonly cwd?: string;
-  /** Run as this user; only root may. */
+  /** User to run as. Only root may switch users. */
   readonly user?: User | undefined;
-  /** Both output streams go here; truncated at start. */
+  /** File for stdout and stderr; truncated at each start. */
   readonly logFile: string;
 }
 
@@ -40,7 +40,7 @@ export class ManagedProcess {
   readonly name: string;
   readonly pid: number;
   readonly logFile: string;
-  /** Resolves when the process has ended, however it did; never rejects. */
+  /** Resolves when the process has ended, for any reason. Never rejects. */
   readonly exited: Promise<Exit>;
   #exit: Exit | undefined;
 
@@ -59,7 +59,7 @@ export class ManagedProcess {
   }
 
   /**
-   * Starts the program; it need not be ready yet.
+   * Starts the program. Does not wait until it is ready.
    * @throws Error naming the program when it cannot be executed
    */
   static start(spec: ProcessSpec): Promise<ManagedProcess> {
@@ -73,7 +73,7 @@ export class ManagedProcess {
         ...(spec.cwd === undefined ? {} : { cwd: spec.cwd }),
         ...(spec.user === undefined ? {} : { uid: spec.user.uid, gid: spec.user.gid }),
       });
-      // Wrapped before the first await, so that there is no moment in which it runs unwatched.
+      // The reaper watches it before the first await, so the program never runs unwatched.
       if (child.pid !== undefined) return Promise.resolve(new ManagedProcess(spec, child, child.pid));
       return new Promise((_, reject) => {
         child.once('error', (cause) =>
@@ -85,17 +85,17 @@ export class ManagedProcess {
     }
   }
 
-  /** How it ended; undefined while it runs. */
+  /** Exit code or signal. Undefined while the process runs. */
   get exit(): Exit | undefined {
     return this.#exit;
   }
 
-  /** The last lines of its output. */
+  /** The last lines of the output. */
   tail(lines = TAIL_LINES): string {
     return this.output().trimEnd().split('\n').slice(-lines).join('\n');
   }
 
-  /** Everything it has written since it started. */
+  /** The complete output since the start. */
   output(): string {
     try {
       return readFileSync(this.logFile, 'utf8');
@@ -105,9 +105,9 @@ export class ManagedProcess {
   }
 
   /**
-   * Waits until `check` returns true; its errors count as "not yet".
-   * @throws Error with the end of the output when the process ends first or the deadline passes; the signal's
-   *   reason on abort
+   * Waits until `check` returns true. An error of `check` counts as "not ready yet".
+   * @throws Error with the end of the output when the process ends first or the deadline passes; on abort, the reason
+   *   of the signal
    */
   async ready(check: () => Promise<boolean>, { deadlineMs, intervalMs = 25, signal }: ReadyOptions): Promise<void> {
     const deadline = performance.now() + deadlineMs;
@@ -126,14 +126,14 @@ export class ManagedProcess {
     throw new Error(this.#explain(`was not ready within ${deadlineMs / 1000} s`), { cause: last });
   }
 
-  /** Signals the process and everything below it: SIGKILL, SIGSTOP, SIGCONT for fault injection. */
+  /** Signals the process and all its descendants. Tests inject faults with SIGKILL, SIGSTOP and SIGCONT. */
   kill(signal: NodeJS.Signals): void {
     if (!this.#exit) killTree(this.pid, signal);
   }
 
   /**
-   * Asks the process itself to end; after `deadlineMs` it is killed, with all its children. Resolves when it has
-   * ended.
+   * Signals the process to end, and after `deadlineMs` kills it with all its descendants. Resolves when the process
+   * has ended.
    */
   async stop(signal: NodeJS.Signals = 'SIGTERM', deadlineMs = 10_000): Promise<Exit> {
     if (this.#exit) return this.#exit;
@@ -141,7 +141,7 @@ export class ManagedProcess {
     try {
       process.kill(this.pid, signal);
     } catch {
-      // It ended in the meantime; its exit event is on the way.
+      // The process has just ended; its exit event follows.
     }
     const timer = setTimeout(() => this.kill('SIGKILL'), deadlineMs);
     const exit = await this.exited;
@@ -151,7 +151,7 @@ export class ManagedProcess {
 
   #explain(what: string): string {
     const tail = this.tail();
-    return `${this.name} ${what}${tail === '' ? '; it wrote nothing.' : `; its output ends with:\n${indent(tail)}`}`;
+    return `${this.name} ${what}${tail === '' ? '; it wrote no output.' : `; its output ends with:\n${indent(tail)}`}`;
   }
 }
 
@@ -160,7 +160,7 @@ export function describeExit({ code, signal }: Exit): string {
   return signal ?? `code ${code}`;
 }
 
-/** Sets quoted output apart from the message around it. */
+/** Marks each line as quoted output. */
 export function indent(text: string): string {
   return text.replace(/^/gm, '  | ');
 }
