@@ -144,7 +144,7 @@ export function sloAlerts(slo: Slo): Alert[] {
       expr: burning(1, '3d', '6h'),
       for: '1h',
       severity: 'ticket',
-      summary: `${slo.failing}: the monthly budget will not last`,
+      summary: `${slo.failing}: the 30-day budget will not last`,
       description: `${percent} of ${slo.violation} in the last 3 days; the SLO allows ${allowed}. ${slo.firstLook}`,
       threshold: `${slo.reason} A burn rate of 1 uses up the 30-day budget in exactly 30 days.`,
       board: slo.board,

@@ -1,4 +1,4 @@
-/** What watches a local cluster: probe, load, Prometheus, the page, Grafana where it is installed. Started and stopped as one. */
+/** Starts and stops everything that observes a local cluster: probe, light load, Prometheus, dashboard page, and Grafana if it is installed. */
 import { join } from 'node:path';
 import { ruleFile } from '../../../dashboards/lib/rule.ts';
 import { RULE_GROUPS } from '../../../dashboards/rules/index.ts';
@@ -33,7 +33,7 @@ const SCRAPE_MS = 1_000;
 const PROBE_INTERVAL_MS = 2_000;
 const INSTALL_TIMEOUT_MS = 180_000;
 
-/** @throws Error, worded for the person at the terminal, after stopping what it had started */
+/** @throws Error with a text for the terminal, after stopping the parts that it had started */
 export async function startObserving(cluster: Cluster, options: ObserveOptions): Promise<Observing> {
   const { say, signal } = options;
   await requirePrometheus(options);
@@ -112,13 +112,13 @@ async function requirePrometheus({ say, signal }: ObserveOptions): Promise<void>
   if (findPrometheus() !== undefined) return;
   let why = whyNotInstallable();
   if (why === undefined) {
-    say('Installing prometheus with apt-get, once …');
+    say('Installing prometheus with apt-get (only this time) …');
     why = await installPackages(['prometheus'], INSTALL_TIMEOUT_MS, signal);
     signal.throwIfAborted();
   }
   if (findPrometheus() === undefined)
     throw new Error(
-      `${PROMETHEUS_MISSING}, and ${why ?? 'apt-get did not bring it'}. Install it: apt-get install prometheus`,
+      `${PROMETHEUS_MISSING}, and ${why ?? 'apt-get did not install it'}. Install it: apt-get install prometheus`,
     );
 }
 
@@ -130,7 +130,7 @@ async function checkPorts({ pagePort, prometheusPort }: ObserveOptions): Promise
   for (const { port, what, flag } of wanted)
     if (!(await isFree(port)))
       throw new Error(
-        `Port ${port}, for ${what}, is taken. Choose another: npm run observe -- ${flag} ${port + 1_000}`,
+        `Port ${port}, for ${what}, is in use. Choose another: npm run observe -- ${flag} ${port + 1_000}`,
       );
 }
 
@@ -158,5 +158,5 @@ function describe(page: string, prometheus: string, grafana: string | undefined)
   return `
   Dashboards ${page}/
   Prometheus ${prometheus}/
-  Grafana    ${grafana ? `${grafana}/` : 'not installed here; the dashboards above are the same'}`;
+  Grafana    ${grafana ? `${grafana}/` : 'not installed; the page above shows the same dashboards'}`;
 }
