@@ -1,6 +1,6 @@
 /**
- * `npm run dashboards`: writes dashboards, rule files and the facts of the runbooks from their sources; `--check` only
- * says whether they are up to date. Owns paths and files, and no content.
+ * `npm run dashboards`: generates dashboards, rule files and the facts of the runbooks from their sources. With `--check` it
+ * only reports which files are stale. Owns the paths and files; the content is made in `lib`.
  */
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
@@ -17,7 +17,7 @@ const OUT = join(import.meta.dirname, 'out');
 const RUNBOOKS = join(ROOT, 'runbooks', 'alerts');
 const INDEX = join(RUNBOOKS, 'README.md');
 
-/** Absolute path -> text of every generated file. */
+/** Every generated file: absolute path -> text. */
 export function generatedFiles(): Map<string, string> {
   const files = new Map<string, string>();
   for (const board of ALL_BOARDS)
@@ -34,31 +34,32 @@ export function generatedFiles(): Map<string, string> {
 function indexPage(): string {
   return `# Alerts
 
-Every alert of Holdfast has a page here, under its name. \`page\` calls somebody at once, \`ticket\` waits for working hours.
+Every alert of Holdfast has a page here, under its name. \`page\` notifies the on-call engineer at once, \`ticket\` can wait for working
+hours. The summary says what users notice; "Nothing yet" means that users do not notice anything so far.
 
 ${runbookIndex(ALERTS)}
 `;
 }
 
-/** What lies in the generated folders and is not generated any more: a board or a rule that was renamed. */
-function leftovers(files: ReadonlyMap<string, string>): string[] {
+/** Files in the generated folders that no source generates any more, for example of a renamed alert. */
+function orphans(files: ReadonlyMap<string, string>): string[] {
   return [join(OUT, 'boards'), join(OUT, 'rules'), RUNBOOKS]
     .filter(existsSync)
     .flatMap((directory) => readdirSync(directory).map((name) => join(directory, name)))
     .filter((path) => !files.has(path));
 }
 
-/** Paths, from the root, of what is not as it would be generated. */
+/** Paths, relative to the root, of files that differ from what would be generated, and of orphans. */
 export function stalePaths(): string[] {
   const files = generatedFiles();
   const stale = [...files].filter(([path, text]) => !existsSync(path) || readFileSync(path, 'utf8') !== text);
-  return [...stale.map(([path]) => path), ...leftovers(files)].map((path) => relative(ROOT, path));
+  return [...stale.map(([path]) => path), ...orphans(files)].map((path) => relative(ROOT, path));
 }
 
 function write(): number {
   const stale = stalePaths();
   const files = generatedFiles();
-  for (const path of leftovers(files)) rmSync(path);
+  for (const path of orphans(files)) rmSync(path);
   for (const [path, text] of files) {
     mkdirSync(dirname(path), { recursive: true });
     writeFileSync(path, text);
@@ -68,13 +69,13 @@ function write(): number {
 
 if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
   const program = new Command('npm run dashboards --')
-    .description('Writes dashboards, rules and the facts of the runbooks from their sources.')
-    .option('--check', 'only say what is stale; exit code 1 if anything is')
+    .description('Generates dashboards, rule files and the facts of the runbooks from their sources.')
+    .option('--check', 'only list stale files; exit code 1 if there are any')
     .parse();
   if (program.opts<{ check?: boolean }>().check) {
     const stale = stalePaths();
     for (const path of stale) console.log(`stale: ${path}`);
-    console.log(stale.length === 0 ? 'Everything is up to date.' : 'Run npm run dashboards.');
+    console.log(stale.length === 0 ? 'All generated files are up to date.' : 'Run npm run dashboards.');
     process.exitCode = stale.length === 0 ? 0 : 1;
   } else {
     const changed = write();

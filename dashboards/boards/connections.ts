@@ -1,4 +1,4 @@
-/** Who gets in, who leaves, and why. */
+/** The connections dashboard: open connections, handshakes, authentications, closes. */
 import type { Board } from '../lib/panel.ts';
 import { orZero, queries, share } from '../lib/query.ts';
 import { SCOPE } from './scope.ts';
@@ -8,14 +8,15 @@ const q = queries(SCOPE);
 export const CONNECTIONS: Board = {
   name: 'connections',
   title: 'Holdfast: connections',
-  description: 'Who gets in, who leaves, and why.',
+  description: 'Which clients connect, which are refused or closed, and why?',
   rows: [
     {
-      title: 'Who is there',
+      title: 'Open connections',
       panels: [
         {
           title: 'Connections by node',
-          description: 'Open WebSockets. They stay where they are: a new node starts empty.',
+          description:
+            'Open WebSocket connections. They stay on their node, so a new node starts empty. A sudden fall is a lost node or a network fault: compare with closes by code.',
           unit: 'short',
           kind: 'stack',
           alert: 'HoldfastConnectionsLost',
@@ -25,7 +26,8 @@ export const CONNECTIONS: Board = {
         },
         {
           title: 'Subscriptions by node',
-          description: 'Channels that connections follow, counted once for each connection.',
+          description:
+            'Subscriptions of all connections. They normally follow the number of connections. Fan-out work and memory grow with them.',
           unit: 'short',
           kind: 'stack',
           alert: 'HoldfastHeadroomLow',
@@ -36,12 +38,12 @@ export const CONNECTIONS: Board = {
       ],
     },
     {
-      title: 'The way in',
+      title: 'Handshakes and authentication',
       panels: [
         {
           title: 'Handshakes by result',
           description:
-            'Upgrade requests per second. `full` and `failed` are turned away, `paced` are told when to come again, `draining` go to another node.',
+            'WebSocket upgrade requests per second. Normal is `accepted`. `full`: at MAX_CONNECTIONS, add nodes. `paced`: above ACCEPT_RATE, clients retry. `draining`: clients retry on another node. `failed`: read the node log.',
           unit: 'ops',
           kind: 'stack',
           alert: 'HoldfastConnectionsRefused',
@@ -49,22 +51,24 @@ export const CONNECTIONS: Board = {
           min: 0,
         },
         {
-          title: 'Now against an hour ago',
-          description: 'Handshakes per second. Five times as many as an hour ago is a storm.',
+          title: 'Handshakes, now and 1 h ago',
+          description:
+            'Handshakes per second. Five times the value of an hour ago is a reconnect storm: look for node starts and at closes by code.',
           unit: 'ops',
           alert: 'HoldfastReconnectStorm',
           queries: [
             { expr: q.rate('holdfast.handshakes'), legend: 'now' },
             {
               expr: orZero('sum(rate(holdfast_handshakes_total{instance=~"$node"}[$__rate_interval] offset 1h))'),
-              legend: 'an hour ago',
+              legend: '1 h ago',
             },
           ],
           min: 0,
         },
         {
           title: 'TCP connections dropped',
-          description: 'Closed as they came, because a node had no place even to answer. Clients see a reset.',
+          description:
+            'Connections per second that a node dropped without an answer, at MAX_CONNECTIONS plus MAX_HTTP_CONNECTIONS. Normal is 0. Clients see a connection reset: add nodes.',
           unit: 'ops',
           alert: 'HoldfastConnectionsRefused',
           queries: [{ expr: q.rate('holdfast.connections.dropped', { by: ['instance'] }), legend: '{{instance}}' }],
@@ -73,7 +77,7 @@ export const CONNECTIONS: Board = {
         {
           title: 'Authentications by result',
           description:
-            'Per second. `replayed` tickets were used before, `late` ones came too late, `unchecked` ones could not be checked for replay because Redis was away.',
+            'Per second. Normal is `ok`. `rejected`: invalid token. `replayed`: ticket used twice. `late`: no token in time. `unavailable`: keys cannot be fetched. `unchecked`: ticket accepted without the single-use check across nodes, because Redis was unreachable.',
           unit: 'ops',
           kind: 'stack',
           alert: 'HoldfastAuthenticationRejected',
@@ -82,7 +86,8 @@ export const CONNECTIONS: Board = {
         },
         {
           title: 'Authentications by method',
-          description: 'Per second. `query` is off by default, because URLs end up in logs.',
+          description:
+            'Per second. A WebSocket client normally makes an `http` authentication to get a ticket, then one with the `ticket`. `query` is off by default, because URLs end up in access logs.',
           unit: 'ops',
           kind: 'stack',
           alert: 'HoldfastAuthenticationRejected',
@@ -90,9 +95,9 @@ export const CONNECTIONS: Board = {
           min: 0,
         },
         {
-          title: 'Rejected share',
+          title: 'Rejected authentications',
           description:
-            'Share of authentications that were rejected. Above a fifth: a key, a clock, or somebody trying.',
+            'Share of `rejected`, `replayed` and `late`. A few percent are expired tokens. Above 20 %, compare keys and clocks of the token issuer and the nodes.',
           unit: 'percentunit',
           alert: 'HoldfastAuthenticationRejected',
           queries: [
@@ -110,12 +115,12 @@ export const CONNECTIONS: Board = {
       ],
     },
     {
-      title: 'The way out',
+      title: 'Closes',
       panels: [
         {
           title: 'Closes by code',
           description:
-            'Per second. 1001 leave by themselves, 1006 a lost network, 1008 failed authentication, 1012 a drain, 4000 too slow, 4003 no heartbeat.',
+            'Per second. 1000 and 1001: the client left. 1006: lost network. 1008: authentication failed. 1012: drain. 4000: slow consumer. 4003: missed heartbeat. Normal is mostly 1000, 1001 and 1006.',
           unit: 'ops',
           kind: 'stack',
           alert: 'HoldfastAbnormalCloses',
@@ -123,8 +128,9 @@ export const CONNECTIONS: Board = {
           min: 0,
         },
         {
-          title: 'Lifetime of connections',
-          description: 'Of those that ended. A sharp step, such as 60 s, is a proxy that cuts them.',
+          title: 'Connection lifetime',
+          description:
+            'Age of connections at their close. A step at a fixed value, such as 60 s, is an idle timeout of a proxy or load balancer.',
           unit: 's',
           alert: 'HoldfastAbnormalCloses',
           idle: 'no connection ended',
@@ -137,7 +143,8 @@ export const CONNECTIONS: Board = {
         },
         {
           title: 'Commands by type',
-          description: 'Valid commands per second. One kind in a flood names the client that sends it.',
+          description:
+            'Valid commands per second. The mix is normally stable. A sudden rise of one type points to a client release or a misbehaving client.',
           unit: 'ops',
           kind: 'stack',
           alert: 'HoldfastInternalErrors',

@@ -1,22 +1,23 @@
-/** From the commit to the socket: lag, fan-out, gaps, catch-up, those who cannot keep up. */
+/** The delivery dashboard, from the commit to the socket: lag, fan-out, gaps, catch-up, slow consumers. */
 import type { Board } from '../lib/panel.ts';
 import { queries } from '../lib/query.ts';
 import { SCOPE } from './scope.ts';
 
 const q = queries(SCOPE);
-const NOTHING_DELIVERED = 'nothing was delivered';
+const NOTHING_DELIVERED = 'no message was delivered in this time';
 
 export const DELIVERY: Board = {
   name: 'delivery',
   title: 'Holdfast: delivery',
-  description: 'From the commit to the socket: how late, how much, and who cannot keep up.',
+  description: 'How long do messages take from the commit to the socket, and which clients cannot keep up?',
   rows: [
     {
       title: 'Fan-out',
       panels: [
         {
-          title: 'Delivery lag by node',
-          description: 'p99 of the time from the commit to the socket write. One node alone: look at that node.',
+          title: 'Delivery lag by node, p99',
+          description:
+            'Time from the commit to the socket write. Normal is below 15 ms on a quiet system; the SLO allows 250 ms. If one node is slow, look at its event loop; if all are, look at Redis.',
           unit: 's',
           alert: 'HoldfastDeliverBudgetBurn',
           idle: NOTHING_DELIVERED,
@@ -27,7 +28,8 @@ export const DELIVERY: Board = {
         },
         {
           title: 'Deliveries by node',
-          description: 'Messages written to live subscriptions per second.',
+          description:
+            'Messages per second written to live subscriptions. This is most of the work of a node. Nodes differ with the channels of their clients.',
           unit: 'ops',
           kind: 'stack',
           alert: 'HoldfastEventLoopSaturated',
@@ -35,8 +37,9 @@ export const DELIVERY: Board = {
           min: 0,
         },
         {
-          title: 'Duration of a flush',
-          description: 'One fan-out over all channels; the event loop does nothing else meanwhile.',
+          title: 'Flush duration',
+          description:
+            'Time that one fan-out flush over all channels takes. The event loop does nothing else meanwhile. If it rises, look at flush recipients: very large channels take long.',
           unit: 's',
           alert: 'HoldfastEventLoopBlocked',
           idle: NOTHING_DELIVERED,
@@ -47,9 +50,9 @@ export const DELIVERY: Board = {
           min: 0,
         },
         {
-          title: 'Recipients of a flush',
+          title: 'Flush recipients',
           description:
-            'Live subscriptions that one channel’s flush is written to: few large channels, or many small ones.',
+            'Live subscriptions that one flush of one channel is written to. It shows whether the load comes from few large channels or many small ones.',
           unit: 'short',
           alert: 'HoldfastEventLoopBlocked',
           idle: NOTHING_DELIVERED,
@@ -60,9 +63,9 @@ export const DELIVERY: Board = {
           min: 0,
         },
         {
-          title: 'Clocks that disagree',
+          title: 'Clock disagreements',
           description:
-            'Flushes per second that were written before, by the node’s clock, they were committed. Lags are wrong then.',
+            'Flushes per second that ended over 20 ms before their commit, by the clocks of the node and of Postgres. Normal is 0. Otherwise delivery lag is wrong: check NTP.',
           unit: 'ops',
           alert: 'HoldfastClockSkew',
           queries: [{ expr: q.rate('holdfast.clock.disagreements', { by: ['instance'] }), legend: '{{instance}}' }],
@@ -70,7 +73,8 @@ export const DELIVERY: Board = {
         },
         {
           title: 'Ephemeral events dropped',
-          description: 'Typing and presence per second that were not written to connections that are behind.',
+          description:
+            'Typing and presence events per second that were not written to connections that are behind. Some are normal; a rise is an early sign of slow consumers.',
           unit: 'ops',
           alert: 'HoldfastSlowConsumersClosed',
           queries: [{ expr: q.rate('holdfast.events.dropped', { by: ['instance'] }), legend: '{{instance}}' }],
@@ -84,7 +88,7 @@ export const DELIVERY: Board = {
         {
           title: 'Gaps by cause',
           description:
-            'Holes read from the history, per second. `poll` with Redis up: announcements get lost. `hold`: nodes published out of order, which is usual.',
+            'Gaps in tails that were read from the history, per second. `hold`: batches arrived out of order, normal. `poll`: Redis did not carry a batch, rare while Redis is up. `reload`: the tail was stale.',
           unit: 'ops',
           kind: 'stack',
           alert: 'HoldfastAnnouncementsLost',
@@ -92,8 +96,9 @@ export const DELIVERY: Board = {
           min: 0,
         },
         {
-          title: 'Behind',
-          description: 'Tails that wait for messages they know of, and subscriptions that are catching up.',
+          title: 'Tails and subscriptions behind',
+          description:
+            'Tails that miss messages they know of, and subscriptions that catch up. Normal is near 0 with short peaks. If they stay up, Postgres reads are slow or clients cannot keep up.',
           unit: 'short',
           alert: 'HoldfastCommitsSlow',
           queries: [
@@ -104,7 +109,8 @@ export const DELIVERY: Board = {
         },
         {
           title: 'Catch-ups by cause',
-          description: 'Subscriptions that began to catch up, per second. Each new one does, briefly.',
+          description:
+            'Catch-ups started per second. Each new subscription makes a short one. `slow`: the client reads too slowly. `lost`: history is gone.',
           unit: 'ops',
           kind: 'stack',
           alert: 'HoldfastReconnectStorm',
@@ -114,7 +120,7 @@ export const DELIVERY: Board = {
         {
           title: 'Recoveries by result',
           description:
-            'Clients that came back with a position, per second. All but `recovered` have missed something for good, and know it.',
+            'Subscribes with a position, per second. Normal is `recovered`. With any other result the client was notified that messages are missing and must reload the channel.',
           unit: 'ops',
           kind: 'stack',
           alert: 'HoldfastRecoveriesIncomplete',
@@ -124,7 +130,7 @@ export const DELIVERY: Board = {
         {
           title: 'Replayed messages by source',
           description:
-            'Per second. From the window they cost nothing, from the history a read, shared by all who need it.',
+            'Messages per second delivered by catch-up. `window`: from memory. `history`: read from Postgres, one read for all subscriptions that need the page. A rise follows reconnects.',
           unit: 'ops',
           kind: 'stack',
           alert: 'HoldfastReconnectStorm',
@@ -132,8 +138,9 @@ export const DELIVERY: Board = {
           min: 0,
         },
         {
-          title: 'Channels followed',
-          description: 'Tails by node.',
+          title: 'Tails by node',
+          description:
+            'Channels with subscribers on the node, one tail each. Memory and the cost of the history poll grow with them.',
           unit: 'short',
           kind: 'stack',
           alert: 'HoldfastMemoryHigh',
@@ -148,7 +155,7 @@ export const DELIVERY: Board = {
         {
           title: 'Slow consumers',
           description:
-            'Connections per second that passed the high-water mark (`paused`), and those closed for staying there.',
+            'Connections per second over SEND_HIGH_WATER_BYTES (`paused`), and closed after SLOW_CONSUMER_MAX_MS (`closed`). A few are slow networks. Many at once: look at deliveries by node.',
           unit: 'ops',
           alert: 'HoldfastSlowConsumersClosed',
           queries: [{ expr: q.rate('holdfast.slow.consumers', { by: ['result'] }), legend: '{{result}}' }],
@@ -158,12 +165,12 @@ export const DELIVERY: Board = {
         {
           title: 'Unsent bytes',
           description:
-            'What the network has not taken yet: of all connections, and of the worst. Bounded per connection.',
+            'Bytes that the network has not taken yet, of all connections and of the largest one. The amount per connection is bounded. A steady rise uses memory: look for slow consumers.',
           unit: 'bytes',
           alert: 'HoldfastSlowConsumersClosed',
           queries: [
             { expr: q.gauge('holdfast.unsent.bytes', 'sum', { where: { of: 'all' } }), legend: 'all' },
-            { expr: q.gauge('holdfast.unsent.bytes', 'max', { where: { of: 'worst' } }), legend: 'worst connection' },
+            { expr: q.gauge('holdfast.unsent.bytes', 'max', { where: { of: 'worst' } }), legend: 'largest connection' },
           ],
           width: 12,
           min: 0,

@@ -1,4 +1,4 @@
-/** All dashboards, in the order of their links. */
+/** All dashboards, in the order of the navigation. */
 import type { Board } from '../lib/panel.ts';
 import { CAPACITY } from './capacity.ts';
 import { CONNECTIONS } from './connections.ts';

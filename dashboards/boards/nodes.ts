@@ -1,4 +1,4 @@
-/** The processes: event loop, memory, starts, drains. */
+/** The nodes dashboard: event loop, memory, starts, drains, versions. */
 import type { Board } from '../lib/panel.ts';
 import { queries } from '../lib/query.ts';
 import { SCOPE } from './scope.ts';
@@ -8,7 +8,7 @@ const q = queries(SCOPE);
 export const NODES_BOARD: Board = {
   name: 'nodes',
   title: 'Holdfast: nodes',
-  description: 'The processes themselves: how busy, how full, how old, and who is leaving.',
+  description: 'How busy is each node process, how much memory does it use, and which nodes start or drain?',
   rows: [
     {
       title: 'Event loop',
@@ -16,7 +16,7 @@ export const NODES_BOARD: Board = {
         {
           title: 'Event loop utilization',
           description:
-            'Busy share of the time: the true load of a node. Above 85 % latency grows faster than the load.',
+            'Share of time that the event loop is busy: the real load of a node. Above 85 % latency grows faster than load: add nodes.',
           unit: 'percentunit',
           alert: 'HoldfastEventLoopSaturated',
           queries: [
@@ -31,7 +31,8 @@ export const NODES_BOARD: Board = {
         },
         {
           title: 'Event loop lag',
-          description: 'Everything on the node waits this long. `worst` is the longest pause of the last 10 to 20 s.',
+          description:
+            'Every message on the node waits this long. `max` is the longest pause of the last 10 to 20 s. Normal is below 100 ms. Above 500 ms look at CPU throttling, heap and flush duration.',
           unit: 's',
           alert: 'HoldfastEventLoopBlocked',
           queries: [
@@ -44,7 +45,7 @@ export const NODES_BOARD: Board = {
             },
             {
               expr: q.gauge('holdfast.event.loop.lag.seconds', 'max', { where: { quantile: '1' }, by: ['instance'] }),
-              legend: '{{instance}} worst',
+              legend: '{{instance}} max',
             },
           ],
           width: 12,
@@ -57,7 +58,8 @@ export const NODES_BOARD: Board = {
       panels: [
         {
           title: 'Resident memory',
-          description: 'Of each process, and what ends it.',
+          description:
+            'Memory of each process, and its limit: its share of the container or machine. Above 85 % look at unsent bytes and memory per connection.',
           unit: 'bytes',
           alert: 'HoldfastMemoryHigh',
           queries: [
@@ -70,8 +72,9 @@ export const NODES_BOARD: Board = {
           min: 0,
         },
         {
-          title: 'Heap',
-          description: 'JavaScript’s part, and V8’s limit. Messages and frames are outside of it.',
+          title: 'JavaScript heap',
+          description:
+            'Used heap, and the limit of V8. Buffers of messages and frames are outside of the heap. A steady rise at a steady load is a leak.',
           unit: 'bytes',
           alert: 'HoldfastMemoryHigh',
           queries: [
@@ -85,17 +88,18 @@ export const NODES_BOARD: Board = {
         },
         {
           title: 'Memory per connection',
-          description: 'Resident memory over connections, the empty process included. Rising at a steady load: a leak.',
+          description:
+            'Resident memory divided by connections, including the memory of an idle process. It falls as connections rise. A rise at a steady load is a leak.',
           unit: 'bytes',
           alert: 'HoldfastMemoryHigh',
           queries: [
             {
               expr: `${q.gauge('holdfast.memory.bytes', 'sum', { where: { kind: 'resident' } })} / clamp_min(${q.gauge('holdfast.connections', 'sum')}, 1)`,
-              legend: 'bytes',
+              legend: 'resident',
             },
             {
               expr: `${q.gauge('holdfast.memory.bytes', 'sum', { where: { kind: 'external' } })} / clamp_min(${q.gauge('holdfast.connections', 'sum')}, 1)`,
-              legend: 'of them buffers',
+              legend: 'external (buffers)',
             },
           ],
           min: 0,
@@ -103,11 +107,12 @@ export const NODES_BOARD: Board = {
       ],
     },
     {
-      title: 'Coming and going',
+      title: 'Starts, drains and versions',
       panels: [
         {
-          title: 'Age of nodes',
-          description: 'Time since each process started. Young ones without a deploy: crashes.',
+          title: 'Node age',
+          description:
+            'Time since the start of each process. A deployment replaces all nodes. Young nodes without a deployment or a scale-out are crashes: read their logs.',
           unit: 's',
           alert: 'HoldfastNodesAbsent',
           queries: [
@@ -119,8 +124,9 @@ export const NODES_BOARD: Board = {
           min: 0,
         },
         {
-          title: 'Answering their scrapes',
-          description: '1: the node answers on its metrics port. 0: it runs, and hangs.',
+          title: 'Scrape success',
+          description:
+            '1: the node answers on its metrics port. 0: it is registered but does not answer, because it hangs or its event loop is blocked.',
           unit: 'short',
           alert: 'HoldfastNodeUnreachable',
           queries: [{ expr: 'up{job="holdfast", instance=~"$node"}', legend: '{{instance}}' }],
@@ -129,7 +135,8 @@ export const NODES_BOARD: Board = {
         },
         {
           title: 'Drains',
-          description: 'Nodes that are leaving service, and the connections they have still to move.',
+          description:
+            'Nodes that drain, and the connections that they still have to move. The number falls at DRAIN_RATE. If it stays, read the node log.',
           unit: 'short',
           alert: 'HoldfastDrainStuck',
           queries: [
@@ -140,7 +147,8 @@ export const NODES_BOARD: Board = {
         },
         {
           title: 'Versions',
-          description: 'What runs where. Two versions for long: a deploy that does not end.',
+          description:
+            'Running versions and the number of nodes of each. Two versions are normal during a deployment only.',
           unit: 'short',
           kind: 'table',
           alert: 'HoldfastDrainStuck',

@@ -1,4 +1,4 @@
-/** The first look: are people in, can they send, do they receive, and does somebody from outside agree. */
+/** The overview dashboard: can clients connect, publish and receive, and do probes confirm it? */
 import type { Board } from '../lib/panel.ts';
 import { orZero, queries, share } from '../lib/query.ts';
 import { badRatio } from '../lib/slo.ts';
@@ -10,14 +10,15 @@ const all = queries(PROBES);
 export const OVERVIEW: Board = {
   name: 'overview',
   title: 'Holdfast: overview',
-  description: 'Are people in, can they send, do they receive, and does somebody from outside agree?',
+  description: 'Can clients connect, publish and receive, and do probes confirm it?',
   rows: [
     {
       title: 'Now',
       panels: [
         {
           title: 'Nodes',
-          description: 'Nodes that answer their scrapes. A deploy shows twice as many for a while.',
+          description:
+            'Nodes that answer scrapes. A deployment doubles them for a while. 0 means that the service is down or metrics are not collected.',
           unit: 'short',
           kind: 'value',
           alert: 'HoldfastNodesAbsent',
@@ -27,7 +28,7 @@ export const OVERVIEW: Board = {
         },
         {
           title: 'Connections',
-          description: 'Open WebSockets on all nodes.',
+          description: 'Open WebSocket connections on all nodes. A sudden fall means that clients were disconnected.',
           unit: 'short',
           kind: 'value',
           alert: 'HoldfastConnectionsLost',
@@ -36,8 +37,8 @@ export const OVERVIEW: Board = {
           height: 4,
         },
         {
-          title: 'Stored per second',
-          description: 'Messages committed per second.',
+          title: 'Messages stored',
+          description: 'Messages committed to Postgres per second. 0 at a busy hour means that clients cannot publish.',
           unit: 'ops',
           kind: 'value',
           alert: 'HoldfastPublishBudgetBurn',
@@ -46,8 +47,8 @@ export const OVERVIEW: Board = {
           height: 4,
         },
         {
-          title: 'Delivered per second',
-          description: 'Messages written to subscribers per second, by fan-out.',
+          title: 'Messages delivered',
+          description: 'Messages written to live subscriptions per second. It normally follows the messages stored.',
           unit: 'ops',
           kind: 'value',
           alert: 'HoldfastDeliverBudgetBurn',
@@ -57,7 +58,8 @@ export const OVERVIEW: Board = {
         },
         {
           title: 'Degraded nodes',
-          description: 'Nodes without Redis. Their messages arrive later, and none is lost.',
+          description:
+            'Nodes without Redis. Normal is 0. Their messages arrive later and none is lost: look at the Redis dashboard.',
           unit: 'short',
           kind: 'value',
           alert: 'HoldfastRedisDown',
@@ -68,11 +70,11 @@ export const OVERVIEW: Board = {
         },
         {
           title: 'Nodes without Postgres',
-          description: 'Nodes through which nothing can be published now.',
+          description: 'Nodes through which nothing can be published. Normal is 0: look at the Postgres dashboard.',
           unit: 'short',
           kind: 'value',
           alert: 'HoldfastPostgresDown',
-          queries: [{ expr: orZero(`count(${q.select('holdfast.history.up')} == 0)`), legend: 'without' }],
+          queries: [{ expr: orZero(`count(${q.select('holdfast.history.up')} == 0)`), legend: 'without Postgres' }],
           thresholds: [{ color: 'green' }, { color: 'red', value: 1 }],
           width: 4,
           height: 4,
@@ -83,9 +85,9 @@ export const OVERVIEW: Board = {
       title: 'Golden signals',
       panels: [
         {
-          title: 'Broken promises',
+          title: 'Bad events by SLO',
           description:
-            'Share of events of the last five minutes that broke a promise (see the SLO dashboard). Zero is the usual.',
+            'Share of events in the last 5 minutes that missed an SLO. Normal is 0. If one rises, look at the SLO dashboard.',
           unit: 'percentunit',
           alert: 'HoldfastConnectBudgetBurn',
           queries: [{ expr: badRatio('5m'), legend: '{{slo}}' }],
@@ -93,10 +95,11 @@ export const OVERVIEW: Board = {
         },
         {
           title: 'Publish latency',
-          description: 'From a valid publish to its acknowledgement, commit included.',
+          description:
+            'Time from a valid publish to its acknowledgement, commit included. If the p99 is above 250 ms, look at the Postgres dashboard.',
           unit: 's',
           alert: 'HoldfastCommitsSlow',
-          idle: 'nothing was published',
+          idle: 'no message was published in this time',
           queries: [
             { expr: q.quantile(0.5, 'holdfast.publish.duration.seconds'), legend: 'p50' },
             { expr: q.quantile(0.99, 'holdfast.publish.duration.seconds'), legend: 'p99' },
@@ -105,10 +108,11 @@ export const OVERVIEW: Board = {
         },
         {
           title: 'Delivery lag',
-          description: 'From the commit to the socket write. Above 250 ms it counts against the promise.',
+          description:
+            'Time from the commit to the socket write. The SLO allows 250 ms. If it is higher, look at the delivery dashboard.',
           unit: 's',
           alert: 'HoldfastDeliverBudgetBurn',
-          idle: 'nothing was delivered',
+          idle: 'no message was delivered in this time',
           queries: [
             { expr: q.quantile(0.5, 'holdfast.delivery.lag.seconds'), legend: 'p50' },
             { expr: q.quantile(0.99, 'holdfast.delivery.lag.seconds'), legend: 'p99' },
@@ -116,8 +120,9 @@ export const OVERVIEW: Board = {
           min: 0,
         },
         {
-          title: 'Errors answered',
-          description: 'Errors per second by code. `internal` and `unavailable` are ours, the rest the callers’.',
+          title: 'Errors by code',
+          description:
+            'Errors per second sent to clients. `internal` and `unavailable` are faults of the service, `overloaded` a lack of capacity. The others come from clients or from a drain.',
           unit: 'ops',
           kind: 'stack',
           alert: 'HoldfastInternalErrors',
@@ -125,8 +130,9 @@ export const OVERVIEW: Board = {
           min: 0,
         },
         {
-          title: 'Fullest node',
-          description: 'Busy share of the event loop, and taken share of memory and places, of the worst node each.',
+          title: 'Highest utilization of a node',
+          description:
+            'Event loop, memory and connections, each of the node with the highest value. Above 85 % that node becomes slow or refuses clients: look at the nodes dashboard.',
           unit: 'percentunit',
           alert: 'HoldfastEventLoopSaturated',
           queries: [
@@ -137,18 +143,19 @@ export const OVERVIEW: Board = {
             },
             {
               expr: `max(${q.select('holdfast.connections')} / ${q.select('holdfast.connections.limit')})`,
-              legend: 'places',
+              legend: 'connections',
             },
           ],
           min: 0,
           max: 1,
         },
         {
-          title: 'Probes',
-          description: 'Share of the probes’ rounds that went well, by zone.',
+          title: 'Successful probe rounds',
+          description:
+            'Share of probe rounds that succeed, by zone. Normal is 100 %. If it falls, look at failures by phase on the probes dashboard.',
           unit: 'percentunit',
           alert: 'HoldfastProbeFailing',
-          idle: 'no probe runs here',
+          idle: 'no probe is deployed',
           queries: [
             {
               expr: share(
@@ -168,11 +175,11 @@ export const OVERVIEW: Board = {
       panels: [
         {
           title: 'Firing alerts',
-          description: 'What fires now. Only the watchdog: all is well.',
+          description: 'Alerts that fire now. Only Watchdog is normal. Open the runbook of any other alert.',
           unit: 'short',
           kind: 'table',
           alert: 'README',
-          idle: 'not even the watchdog fires: the rules are not evaluated',
+          idle: 'Watchdog does not fire: Prometheus does not evaluate the rules',
           queries: [{ expr: 'ALERTS{alertstate="firing"}', legend: '{{alertname}}' }],
           width: 24,
           height: 6,

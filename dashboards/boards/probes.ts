@@ -1,23 +1,24 @@
-/** The service from outside. */
+/** The probes dashboard: the service as measured from outside. */
 import type { Board } from '../lib/panel.ts';
 import { queries, share } from '../lib/query.ts';
 import { PROBES } from './scope.ts';
 
 const q = queries(PROBES);
-const NO_PROBE = 'no probe runs here';
+const NO_PROBE = 'no probe is deployed';
 
 export const PROBES_BOARD: Board = {
   name: 'probes',
   title: 'Holdfast: probes',
   description:
-    'The service from outside: connect, publish, receive on another node, drop, recover. Whatever the nodes say of themselves.',
+    'Does the service work from outside? Each probe round connects, publishes, receives on another node, loses its connection and recovers.',
   rows: [
     {
-      title: 'Does it work',
+      title: 'Rounds',
       panels: [
         {
           title: 'Last round by zone',
-          description: '1: the last round went well.',
+          description:
+            '1: the last probe round succeeded. 0: it failed. Normal is 1. If all zones are 0, the service is down.',
           unit: 'short',
           alert: 'HoldfastProbeFailing',
           idle: NO_PROBE,
@@ -26,8 +27,8 @@ export const PROBES_BOARD: Board = {
           max: 1,
         },
         {
-          title: 'Rounds',
-          description: 'Per second, by result. None at all: the probes themselves are gone.',
+          title: 'Rounds by result',
+          description: 'Probe rounds per second. Without any round the probes do not run: check their processes.',
           unit: 'ops',
           kind: 'stack',
           alert: 'HoldfastProbeAbsent',
@@ -38,7 +39,7 @@ export const PROBES_BOARD: Board = {
         {
           title: 'Failures by phase',
           description:
-            '`ticket` and `connect` are the way in, `publish` Postgres, `receive` Redis and the tails, `recover` the history, `audit` a broken promise.',
+            'Failed rounds per second. Normal is 0. `ticket`, `connect`: handshakes. `publish`: Postgres. `receive`: Redis. `recover`: history. `audit`: a broken delivery guarantee.',
           unit: 'ops',
           kind: 'stack',
           alert: 'HoldfastProbeBudgetBurn',
@@ -49,11 +50,12 @@ export const PROBES_BOARD: Board = {
       ],
     },
     {
-      title: 'How long does it take',
+      title: 'Latency',
       panels: [
         {
-          title: 'Phases, p99',
-          description: 'What users wait for, network and load balancer included.',
+          title: 'Phase duration, p99',
+          description:
+            'Time that users wait, including network and load balancer. Compare with the median to see whether all rounds are slow or only some.',
           unit: 's',
           alert: 'HoldfastProbeBudgetBurn',
           idle: NO_PROBE,
@@ -62,8 +64,9 @@ export const PROBES_BOARD: Board = {
           min: 0,
         },
         {
-          title: 'Phases, median',
-          description: 'What half of the rounds take at most: the usual.',
+          title: 'Phase duration, median',
+          description:
+            'Half of the rounds take at most this long: the normal value for this network. A lasting rise affects all users.',
           unit: 's',
           alert: 'HoldfastProbeBudgetBurn',
           idle: NO_PROBE,
@@ -74,11 +77,12 @@ export const PROBES_BOARD: Board = {
       ],
     },
     {
-      title: 'Is the promise kept',
+      title: 'Delivery guarantee',
       panels: [
         {
-          title: 'What the auditor found',
-          description: 'Messages of the probes per second. Anything but `received` is a broken promise.',
+          title: 'Audited messages by finding',
+          description:
+            'Messages of the probes per second. Normal is `received`. Any other finding breaks the delivery guarantee: preserve logs and database.',
           unit: 'ops',
           kind: 'stack',
           alert: 'HoldfastMessagesLost',
@@ -90,7 +94,7 @@ export const PROBES_BOARD: Board = {
         {
           title: 'Rounds across nodes',
           description:
-            'Share of rounds in which publisher and receiver were on different nodes: only those test Redis.',
+            'Share of rounds with publisher and receiver on different nodes. Only those test Redis. It is about 94 % with two nodes, more with three, and 0 % with one.',
           unit: 'percentunit',
           alert: 'HoldfastProbeFailing',
           idle: NO_PROBE,
@@ -100,7 +104,7 @@ export const PROBES_BOARD: Board = {
                 q.rate('holdfast.probe.paths', { where: { path: 'other_node' } }),
                 q.rate('holdfast.probe.paths'),
               ),
-              legend: 'across',
+              legend: 'across nodes',
             },
           ],
           width: 12,

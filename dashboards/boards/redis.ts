@@ -1,4 +1,4 @@
-/** Redis as the nodes see it: whether it carries, how fast, how often it was away. */
+/** The Redis dashboard, as measured by the nodes: availability, latency, throughput. */
 import type { Board } from '../lib/panel.ts';
 import { queries } from '../lib/query.ts';
 import { SCOPE } from './scope.ts';
@@ -9,25 +9,27 @@ export const REDIS: Board = {
   name: 'redis',
   title: 'Holdfast: Redis',
   description:
-    'Redis as the nodes see it. It carries messages between nodes; without it they arrive later, and none is lost.',
+    'Does Redis carry messages between nodes, and how fast? Without Redis messages arrive later, and none is lost.',
   rows: [
     {
-      title: 'Is it there',
+      title: 'Availability',
       panels: [
         {
           title: 'Nodes with Redis',
-          description: 'Nodes that hear what the others publish, of all nodes.',
+          description:
+            'Nodes that receive through Redis, of all nodes. The lines are normally equal. The others are degraded: check Redis and their connection to it.',
           unit: 'short',
           alert: 'HoldfastRedisDown',
           queries: [
             { expr: q.gauge('holdfast.backplane.up', 'sum'), legend: 'with Redis' },
-            { expr: q.gauge('holdfast.backplane.up', 'count'), legend: 'all' },
+            { expr: q.gauge('holdfast.backplane.up', 'count'), legend: 'all nodes' },
           ],
           min: 0,
         },
         {
-          title: 'Age of the canary',
-          description: 'Time since each node last heard itself through Redis. Rises while the subscription is deaf.',
+          title: 'Canary age',
+          description:
+            'Time since each node last received its own canary through Redis. Normal is about 1 s (REDIS_CANARY_INTERVAL_MS). A rise on an open connection means that Redis delivers nothing.',
           unit: 's',
           alert: 'HoldfastRedisDeaf',
           queries: [
@@ -39,28 +41,29 @@ export const REDIS: Board = {
           min: 0,
         },
         {
-          title: 'Deaf, and back again',
-          description: 'Times per second that a connection was found deaf, and that the subscription came back.',
+          title: 'Deaf connections and reconnects',
+          description:
+            'Open Redis connections per second that delivered nothing, and restored subscriptions. Normal is 0. Some of each follow a failover.',
           unit: 'ops',
           alert: 'HoldfastRedisDeaf',
           queries: [
             { expr: q.rate('holdfast.backplane.deaf'), legend: 'deaf' },
-            { expr: q.rate('holdfast.backplane.reconnects'), legend: 'back' },
+            { expr: q.rate('holdfast.backplane.reconnects'), legend: 'reconnected' },
           ],
           min: 0,
         },
       ],
     },
     {
-      title: 'How well does it carry',
+      title: 'Latency and throughput',
       panels: [
         {
-          title: 'From node to node',
+          title: 'Canary round trip',
           description:
-            'A canary’s way from a node through Redis and back, event loop included. Independent of the load.',
+            'Time of a canary from a node through Redis and back, including the event loop. Normal is below 5 ms within a region. If it rises, compare CPU of Redis with event loop lag.',
           unit: 's',
           alert: 'HoldfastRedisSlow',
-          idle: 'no Redis is configured, or it has never been there',
+          idle: 'no Redis is configured, or it was never reachable',
           queries: [
             { expr: q.quantile(0.5, 'holdfast.backplane.canary.duration.seconds'), legend: 'p50' },
             { expr: q.quantile(0.99, 'holdfast.backplane.canary.duration.seconds'), legend: 'p99' },
@@ -68,11 +71,12 @@ export const REDIS: Board = {
           min: 0,
         },
         {
-          title: 'Answer to a publish',
-          description: 'From handing a batch to Redis until it answered.',
+          title: 'Publish reply time',
+          description:
+            'Time from sending a batch to Redis until its reply. Normal is below 5 ms within a region. Longer than REDIS_TIMEOUT_MS counts as failed.',
           unit: 's',
           alert: 'HoldfastRedisSlow',
-          idle: 'nothing was published',
+          idle: 'no message was published in this time',
           queries: [
             { expr: q.quantile(0.5, 'holdfast.publish.stage.seconds', { where: { stage: 'publish' } }), legend: 'p50' },
             {
@@ -83,8 +87,9 @@ export const REDIS: Board = {
           min: 0,
         },
         {
-          title: 'Batches handed to Redis',
-          description: 'Per second. `skipped`: Redis was away. `failed`: it was there and refused.',
+          title: 'Publishes by result',
+          description:
+            'Publishes to Redis per second. Normal is `ok`. `skipped`: Redis was unreachable. `failed`: Redis rejected it or did not reply in time. Other nodes read those messages from Postgres.',
           unit: 'ops',
           kind: 'stack',
           alert: 'HoldfastRedisRefuses',
@@ -93,7 +98,8 @@ export const REDIS: Board = {
         },
         {
           title: 'Payloads received',
-          description: 'Per second, over all nodes. `malformed` is not from a Holdfast of this version.',
+          description:
+            'Payloads per second over all nodes. `malformed` is normally 0: it comes from another version or another program that uses the same prefix.',
           unit: 'ops',
           kind: 'stack',
           alert: 'HoldfastAnnouncementsLost',
@@ -101,9 +107,9 @@ export const REDIS: Board = {
           min: 0,
         },
         {
-          title: 'Tickets let in unchecked',
+          title: 'Tickets accepted unchecked',
           description:
-            'Per second: tickets honoured within their ten seconds without the check for replay, because Redis was away.',
+            'Tickets per second accepted without the single-use check across nodes, because Redis was unreachable. Normal is 0. A ticket is valid for 10 s, so the risk is small.',
           unit: 'ops',
           alert: 'HoldfastRedisDown',
           queries: [

@@ -1,11 +1,11 @@
-/** What every board's queries share. */
+/** Scopes and expressions that the dashboards share. */
 import type { Scope } from '../lib/query.ts';
 
-/** Nodes, as chosen above the dashboard. */
+/** The nodes selected in the dashboard variable `node`. */
 export const SCOPE: Scope = { range: '$__rate_interval', match: 'instance=~"$node"' };
 
-/** Probes and fleet-wide sums, whatever nodes are chosen. */
+/** All series: probes and sums over all nodes, independent of the variable `node`. */
 export const PROBES: Scope = { range: '$__rate_interval' };
 
-/** Nodes that answer their scrapes. */
+/** Number of nodes that answer scrapes. */
 export const NODES = '(count(up{job="holdfast"} == 1) or vector(0))';

@@ -1,21 +1,21 @@
-/** The promises, and how much of their error budgets is left. */
+/** The SLO dashboard: objectives, burn rates, error budget left. */
 import type { Board, Panel, Row } from '../lib/panel.ts';
 import { badRate, badRatio, ofSlo, SLOS, type Slo, totalRate } from '../lib/slo.ts';
 
 function row(slo: Slo): Row {
-  return { title: `${slo.name}: ${slo.promise}`, panels: [left(slo), burn(slo), events(slo)] };
+  return { title: `${slo.name}: ${slo.promise}`, panels: [budgetLeft(slo), burnRate(slo), events(slo)] };
 }
 
 const nameOf = ({ name }: Slo) => `${name[0]?.toUpperCase()}${name.slice(1)}`;
 const alertOf = (slo: Slo) => `Holdfast${nameOf(slo)}BudgetBurn`;
-const idleOf = ({ name }: Slo) => (name === 'probe' ? { idle: 'no probe runs here' } : {});
+const idleOf = ({ name }: Slo) => (name === 'probe' ? { idle: 'no probe is deployed' } : {});
 const budgetOf = ({ objective }: Slo) => Number((1 - objective).toFixed(6));
 
-function left(slo: Slo): Panel {
+function budgetLeft(slo: Slo): Panel {
   const sum = (record: string) => `sum_over_time(${ofSlo(record, slo)}[30d])`;
   return {
     title: `${nameOf(slo)}: budget left`,
-    description: `Share of the thirty days’ error budget (${budgetOf(slo) * 100} % of all events) that is not used up. Below zero the promise is broken.`,
+    description: `Share of the error budget of 30 days (${budgetOf(slo) * 100} % of all events) that is left. Below 0 % the objective is missed: stop risky changes until it recovers.`,
     unit: 'percentunit',
     kind: 'value',
     alert: `${alertOf(slo)}Slow`,
@@ -27,11 +27,11 @@ function left(slo: Slo): Panel {
   };
 }
 
-function burn(slo: Slo): Panel {
+function burnRate(slo: Slo): Panel {
   return {
     title: `${nameOf(slo)}: burn rate`,
     description:
-      'How many times faster than allowed the budget burns. At 1 it lasts just thirty days; 14.4 for an hour pages.',
+      'Share of bad events divided by the allowed share. Normal is below 1, at which the budget lasts exactly 30 days. Above 14.4 for 1 hour, or 6 for 6 hours, an alert pages.',
     unit: 'short',
     alert: alertOf(slo),
     ...idleOf(slo),
@@ -47,7 +47,8 @@ function burn(slo: Slo): Panel {
 function events(slo: Slo): Panel {
   return {
     title: `${nameOf(slo)}: events`,
-    description: 'Events per second, and those of them that broke the promise.',
+    description:
+      'All events per second, and the bad ones. Normal is 0 bad events. With few events a single bad one makes the burn rate jump.',
     unit: 'ops',
     alert: alertOf(slo),
     ...idleOf(slo),
@@ -62,7 +63,7 @@ function events(slo: Slo): Panel {
 
 export const SLO: Board = {
   name: 'slo',
-  title: 'Holdfast: promises',
-  description: 'What users are promised, how well it is kept, and how much of a month’s error budget is left.',
+  title: 'Holdfast: SLOs',
+  description: 'Are the service level objectives met, and how much of the 30-day error budget is left?',
   rows: SLOS.map(row),
 };

@@ -1,8 +1,8 @@
-/** Rules with time compressed, so that days pass in minutes: for tests and game days, which fire every alert for real. Pure. */
+/** Rules with compressed time, so that drills and game days can fire alerts on real faults in minutes instead of days. Pure. */
 import { compress, compressDuration } from './promql.ts';
 import type { RuleGroup } from './rule.ts';
 
-/** The group with every duration in a `factor`th of the time: ranges, offsets, and how long an alert must hold. */
+/** The group with every duration divided by `factor`: ranges, offsets and the `for` of alerts. */
 export function compressGroup(group: RuleGroup, factor: number): RuleGroup {
   return {
     ...group,

@@ -1,6 +1,6 @@
 /**
- * Boards as Grafana's JSON, built with Grafana's own SDK: it knows the schema, and its types refuse what Grafana would.
- * Ids of panels come from their titles, so that a link to a panel survives its move. Pure.
+ * Makes Grafana JSON from boards, with the Foundation SDK of Grafana, whose types reject what Grafana would reject.
+ * Panel ids are derived from titles, so that links to a panel survive a new position. Pure.
  */
 import { createHash } from 'node:crypto';
 import * as common from '@grafana/grafana-foundation-sdk/common';
@@ -12,9 +12,9 @@ import * as timeseries from '@grafana/grafana-foundation-sdk/timeseries';
 import { BOARDS, type BoardName, boardUid, RUNBOOKS_URL } from './links.ts';
 import type { Board, Panel, Threshold } from './panel.ts';
 
-/** Chosen above the dashboard; the one that Holdfast's Grafana has is the default. */
+/** The data source chosen in the dashboard variable; default: the provisioned one. */
 const DATA_SOURCE = { type: 'prometheus', uid: `$\{datasource}` };
-/** As often as is scraped: rates look at four times this at least. */
+/** Equals the scrape interval. Grafana makes `$__rate_interval` at least four times as long. */
 const SCRAPE_INTERVAL = '15s';
 
 export function grafanaDashboard(board: Board): dashboard.Dashboard {
@@ -58,12 +58,12 @@ function variables() {
   ];
 }
 
-/** Starts of nodes are deploys, or crashes; alerts are drawn over the time that they fire. */
+/** Marks on every graph: node starts (deployments or crashes), firing alerts, game days. */
 function annotations() {
   const named = (name: string, color: string) =>
     new dashboard.AnnotationQueryBuilder().name(name).datasource(DATA_SOURCE).enable(true).iconColor(color);
   return [
-    named('Starts of nodes', 'blue')
+    named('Node starts', 'blue')
       .expr('holdfast_start_time_seconds * 1000')
       .useValueForTime(true)
       .step('30s')
@@ -74,7 +74,7 @@ function annotations() {
       .step('30s')
       .titleFormat('{{alertname}}')
       .tagKeys('severity,instance'),
-    // A game day says so in a series of its own, by what runs it.
+    // The series is exported by the program that runs the game day.
     named('Game days', 'purple')
       .expr('holdfast_gameday_active == 1')
       .step('30s')
@@ -83,7 +83,7 @@ function annotations() {
   ];
 }
 
-/** To the other boards, with time and variables kept. */
+/** Links to the other dashboards that keep time range and variables. */
 function links(current: BoardName) {
   return BOARDS.filter((name) => name !== current).map((name) =>
     new dashboard.DashboardLinkBuilder(name)
@@ -160,7 +160,7 @@ function thresholds(steps: readonly Threshold[]) {
 }
 
 /**
- * The SDK hides links and annotations in a menu, which is for boards that have too many, and gives all rows the same id.
+ * Corrects two defaults of the SDK: it hides links and annotations in a menu, and gives all rows the same id.
  */
 function tidy(built: dashboard.Dashboard): dashboard.Dashboard {
   const text = JSON.stringify(built, (key, value) =>
@@ -173,7 +173,7 @@ function tidy(built: dashboard.Dashboard): dashboard.Dashboard {
 
 const refId = (index: number) => String.fromCharCode(65 + index);
 
-/** From 1 to 2^31 - 1, the same for the same title. */
+/** Derived from the title alone; from 1 to 2^31 - 1. */
 export function panelId(title: string): number {
   return (createHash('sha256').update(title).digest().readUInt32BE() % (2 ** 31 - 2)) + 1;
 }

@@ -1,6 +1,6 @@
-/** Where things are found. `@RUNBOOKS_URL@` and `@GRAFANA_URL@` are put in by whoever deploys the files. Pure. */
+/** Names and URLs of dashboards and runbooks. The deployment replaces `@RUNBOOKS_URL@` and `@GRAFANA_URL@`. Pure. */
 
-/** Dashboards by what they are about; `holdfast-<name>` is the uid, which bookmarks and links hold on to. */
+/** Names of the dashboards. The uid is `holdfast-<name>` and must not change: bookmarks and links use it. */
 export const BOARDS = [
   'overview',
   'connections',

@@ -1,5 +1,5 @@
 /**
- * PromQL from the metric catalogue: names, labels and label values are types, so that a query of something that no node
+ * Builds PromQL from the metric catalogue. Names, labels and label values are types: a query of something that no node
  * exports does not compile. Pure.
  */
 import { ALL_METRICS } from '../../server/telemetry/catalogue.ts';
@@ -17,13 +17,13 @@ type Gauge = NamesOf<All, 'gauge'>;
 type Histogram = NamesOf<All, 'histogram'>;
 
 type Labels<K extends MetricName> = LabelsOf<All, K> extends undefined ? Record<never, never> : LabelsOf<All, K>;
-/** What the scrape adds: which node or probe, and for probes where it stands. */
+/** Labels that the scrape adds: the node or probe, and the zone of a probe. */
 type TargetLabel = 'instance' | 'zone';
 
 export interface Selection<K extends MetricName> {
-  /** Only these values of these labels. */
+  /** Only series with these label values. */
   readonly where?: { readonly [L in keyof Labels<K>]?: Labels<K>[L] | readonly Labels<K>[L][] };
-  /** All but these. */
+  /** Only series without these label values. */
   readonly not?: { readonly [L in keyof Labels<K>]?: Labels<K>[L] | readonly Labels<K>[L][] };
   readonly by?: readonly ((keyof Labels<K> & string) | TargetLabel)[];
 }
@@ -31,9 +31,9 @@ export interface Selection<K extends MetricName> {
 type Combine = 'sum' | 'max' | 'min' | 'avg' | 'count';
 
 export interface Scope {
-  /** Range of rates: `5m`, or Grafana's `$__rate_interval`. */
+  /** Range of rates: `5m`, or `$__rate_interval` in Grafana. */
   readonly range: string;
-  /** Matchers that every selector gets: `instance=~"$node"`. */
+  /** Matchers added to every selector: `instance=~"$node"`. */
   readonly match?: string;
 }
 
@@ -49,25 +49,25 @@ export function queries({ range, match = '' }: Scope) {
   const sumRate = <K extends MetricName>(name: K, selection: Selection<K> = {}, suffix = '', extra = '') =>
     `sum${by(selection.by)}(rate(${select(name, selection, suffix, extra)}[${range}]))`;
   return {
-    /** The bare selector of a gauge or counter. */
+    /** Selector of a gauge or counter, without aggregation. */
     select: <K extends Gauge | Counter>(name: K, selection?: Selection<K>) => select(name, selection),
-    /** Increase per second of a counter, summed. */
+    /** Rate per second of a counter, summed. */
     rate: <K extends Counter>(name: K, selection?: Selection<K>) => sumRate(name, selection),
     /** Increase of a counter within the range, summed. */
     increase: <K extends Counter>(name: K, selection: Selection<K> = {}) =>
       `sum${by(selection.by)}(increase(${select(name, selection)}[${range}]))`,
-    /** A gauge over all nodes. */
+    /** A gauge aggregated over all nodes. */
     gauge: <K extends Gauge>(name: K, combine: Combine, selection: Selection<K> = {}) =>
       `${combine}${by(selection.by)}(${select(name, selection)})`,
-    /** A quantile (0 to 1) of a histogram over all nodes. NaN while nothing is observed. */
+    /** A quantile (0 to 1) of a histogram over all nodes. NaN without observations in the range. */
     quantile: <K extends Histogram>(quantile: number, name: K, selection: Selection<K> = {}) =>
       `histogram_quantile(${quantile}, sum${by(['le', ...(selection.by ?? [])])}(rate(${select(name, selection, '_bucket')}[${range}])))`,
-    /** Mean of what a histogram observed. NaN while nothing is. */
+    /** Mean of the observations of a histogram. NaN without observations in the range. */
     mean: <K extends Histogram>(name: K, selection: Selection<K> = {}) =>
       `${sumRate(name, selection, '_sum')} / ${sumRate(name, selection, '_count')}`,
     /** Observations per second of a histogram. */
     observations: <K extends Histogram>(name: K, selection: Selection<K> = {}) => sumRate(name, selection, '_count'),
-    /** Observations per second that were at most `bound`, which must be one of the buckets. */
+    /** Observations per second of at most `bound`. @throws Error when `bound` is not a bucket */
     within: <K extends Histogram>(name: K, bound: number, selection: Selection<K> = {}) => {
       const { buckets = [] }: MetricDefinition = ALL_METRICS[name];
       if (!buckets.includes(bound)) throw new Error(`${name} has no bucket of ${bound}; it has ${buckets.join(', ')}`);
@@ -77,8 +77,8 @@ export function queries({ range, match = '' }: Scope) {
 }
 
 /**
- * The last value of a bare selector, of whoever reported within `range`. The selector by itself shows a node that is gone for
- * five minutes where nodes report by themselves, as on AWS: its clients would count twice once they are back elsewhere.
+ * The last value of each series that got a sample within `range`. Where nodes push their metrics, as on AWS, a plain selector
+ * returns a node for 5 minutes after its end, and clients that have reconnected elsewhere would count twice.
  */
 export function lately(
   selector: string,
@@ -87,12 +87,12 @@ export function lately(
   return `last_over_time(${selector}[${range}]${offset && ` offset ${offset}`})`;
 }
 
-/** 0 where `query`, which must have no labels left, has no series at all. */
+/** `query`, or 0 when it has no series. The result of `query` must have no labels. */
 export function orZero(query: string): string {
   return `(${query} or vector(0))`;
 }
 
-/** A share that is 0 while there is nothing to share. */
+/** `part / whole`, and 0 when both are 0. */
 export function share(part: string, whole: string): string {
   return `${part} / clamp_min(${whole}, 1e-9)`;
 }

@@ -1,4 +1,4 @@
-/** Who gets in, who stays, and whether there is room. */
+/** Alerts on connections: losses, refusals, authentication, closes, free capacity, slow consumers. */
 import { lately, queries, share } from '../lib/query.ts';
 import type { RuleGroup } from '../lib/rule.ts';
 
@@ -9,12 +9,12 @@ const limit = q.gauge('holdfast.connections.limit', 'sum');
 const present = `sum(${lately(q.select('holdfast.connections'))})`;
 const before = `sum(${lately(q.select('holdfast.connections'), { offset: '10m' })})`;
 
-/** Connections of all nodes. */
+/** Recorded series: open connections of all nodes together. */
 export const CONNECTIONS_SUM = 'holdfast:connections:sum';
 
 export const CONNECTION_RULES: RuleGroup = {
   name: 'connections',
-  // A series of its own, as those of the nodes end and begin with every deploy: no line can be drawn on from them.
+  // predict_linear needs one unbroken series; those of single nodes end and begin with every deployment.
   recordings: [{ record: CONNECTIONS_SUM, expr: present }],
   alerts: [
     {
@@ -22,11 +22,11 @@ export const CONNECTION_RULES: RuleGroup = {
       expr: `${present} < 0.7 * ${before} and ${before} > 100`,
       for: '2m',
       severity: 'page',
-      summary: 'Three in ten connections are gone',
+      summary: 'Users are disconnected: connections fell by 30 % or more in 10 minutes',
       description:
-        'Now {{ $value }} connections, at least 30 % fewer than ten minutes ago. Nodes that died, a load balancer or a network between us and the clients.',
+        '{{ $value }} connections are open now, at least 30 % fewer than 10 minutes ago. Most likely nodes died, or a load balancer or network cut connections. First compare connections by node and close codes on the dashboard.',
       threshold:
-        'People leave slowly: no day’s curve falls by 30 % in ten minutes. Below 100 connections single clients would count too much. Two minutes: a node that went counts twice for one, while its clients are elsewhere already.',
+        'Users leave gradually: a normal daily curve does not fall by 30 % in 10 minutes. Below 100 connections a few clients would trigger the alert. Two minutes: a dead node still counts for 1 minute, while its clients are already counted on other nodes. The comparison 10 minutes later must outlast this peak.',
       board: 'connections',
     },
     {
@@ -34,11 +34,11 @@ export const CONNECTION_RULES: RuleGroup = {
       expr: `${storm.rate('holdfast.handshakes')} > 20 and ${storm.rate('holdfast.handshakes')} > 5 * sum(rate(holdfast_handshakes_total[2m] offset 1h)) unless on () max(max_over_time(${q.select('holdfast.draining')}[5m])) == 1`,
       for: '1m',
       severity: 'ticket',
-      summary: 'Five times as many clients connect as an hour ago',
+      summary: 'Many users reconnect: 5 times the handshakes of an hour ago',
       description:
-        '{{ $value | humanize }} handshakes a second. Something made clients reconnect: nodes that died, a network, a release of the client. Nodes let them in at ACCEPT_RATE each.',
+        '{{ $value | humanize }} WebSocket handshakes per second; each node admits ACCEPT_RATE per second. Most likely nodes died, a network or load balancer cut connections, or a client release reconnects in a loop. First look for node starts and at the close codes on the dashboard.',
       threshold:
-        'Five times is more than a day’s curve does in an hour; below 20 a second no node notices. While nodes drain, clients move on purpose, at the pace that DRAIN_RATE sets.',
+        'A normal daily curve does not grow fivefold within an hour. Below 20 handshakes per second the load on nodes is negligible. Clients of a draining node reconnect on purpose, paced by DRAIN_RATE, so a drain within the last 5 minutes suppresses the alert.',
       board: 'connections',
     },
     {
@@ -46,11 +46,11 @@ export const CONNECTION_RULES: RuleGroup = {
       expr: `${q.rate('holdfast.handshakes', { where: { result: ['full', 'failed'] } })} + ${q.rate('holdfast.connections.dropped')} > 0.05`,
       for: '3m',
       severity: 'ticket',
-      summary: 'Nodes refuse connections: they are full, or fail',
+      summary: 'Some users cannot connect: nodes are full or handshakes fail',
       description:
-        '{{ $value | humanize }} connections a second are refused. `full`: every place is taken, see the capacity dashboard. `failed`: a fault, see the log.',
+        '{{ $value | humanize }} connections per second are refused (`full`, `failed`) or dropped at TCP level. Most likely every node is at MAX_CONNECTIONS: compare connections with the limit on the dashboard, then add nodes. If the result is `failed`, read the node log.',
       threshold:
-        'One client that tries every half minute is 0.03 a second. With room anywhere, the load balancer and the clients’ retries find it.',
+        'A single client that retries every 30 s makes 0.03 attempts per second. While any node has free capacity, retries through the load balancer reach it within 3 minutes.',
       board: 'capacity',
     },
     {
@@ -61,10 +61,11 @@ export const CONNECTION_RULES: RuleGroup = {
       )} > 0.2 and ${q.rate('holdfast.authentications')} > 0.2`,
       for: '10m',
       severity: 'ticket',
-      summary: 'Over a fifth of all authentications are rejected',
+      summary: 'Some users cannot connect: over 20 % of authentications are rejected',
       description:
-        '{{ $value | humanizePercentage }} of all authentications are rejected: a key that was rotated on one side only, a clock that is wrong, or somebody trying.',
-      threshold: 'Expired tokens make a few per cent. At 0.2 a second there are enough to tell a share.',
+        '{{ $value | humanizePercentage }} of authentications in the last 5 minutes were rejected, replayed or late. Most likely a signing key was rotated on one side only, a clock is wrong, or an attacker tries tokens. First compare keys and clocks of the token issuer and the nodes.',
+      threshold:
+        'Expired tokens normally cause a few percent. Below 0.2 authentications per second the share says nothing.',
       board: 'connections',
     },
     {
@@ -72,11 +73,11 @@ export const CONNECTION_RULES: RuleGroup = {
       expr: `${share(q.rate('holdfast.closes', { where: { code: ['1006', '4003'] } }), q.rate('holdfast.closes'))} > 0.5 and ${q.rate('holdfast.closes')} > 1`,
       for: '10m',
       severity: 'ticket',
-      summary: 'Over half of all connections end without a goodbye',
+      summary: 'Users lose connections: over half of all closes are network failures',
       description:
-        '{{ $value | humanizePercentage }} of all connections ended by a lost network (1006) or a missing heartbeat (4003): a proxy or a load balancer cuts them, or a network is broken.',
+        '{{ $value | humanizePercentage }} of closes in the last 5 minutes had no close frame (1006) or a missed heartbeat (4003). Most likely a proxy or load balancer cuts connections, or a network fails. First look at connection lifetimes: a step at a fixed value, such as 60 s, is an idle timeout.',
       threshold:
-        'Phones and laptops lose networks all day, about a third of all closes; half is more than that. Each probe loses one connection a round on purpose.',
+        'Phones and laptops lose their network often: about a third of all closes is normal, and each probe drops one connection per round on purpose. Below 1 close per second the share says nothing.',
       board: 'connections',
     },
     {
@@ -84,10 +85,11 @@ export const CONNECTION_RULES: RuleGroup = {
       expr: `${q.rate('holdfast.errors', { where: { code: 'internal' } })} > 0.02`,
       for: '5m',
       severity: 'ticket',
-      summary: 'Requests fail for reasons that the server does not know',
+      summary: 'Some requests fail with an internal error',
       description:
-        '{{ $value | humanize }} requests a second are answered with `internal`. The nodes’ log has each of them: usually Postgres refused a statement (a permission, a schema that was changed by hand).',
-      threshold: 'There should be none. More than one a minute is no single accident.',
+        '{{ $value | humanize }} requests per second are answered with the error code `internal`. Most likely Postgres rejects a statement: a permission is missing, or the schema was changed by hand. First read the node log: it has every such error with its cause.',
+      threshold:
+        'The normal rate is zero. 0.02 per second is more than one per minute, so it is not a single accident.',
       board: 'overview',
     },
     {
@@ -95,10 +97,11 @@ export const CONNECTION_RULES: RuleGroup = {
       expr: `${share(connections, limit)} > 2 / 3`,
       for: '10m',
       severity: 'ticket',
-      summary: 'The loss of a zone would not fit',
+      summary: 'Nothing yet: after the loss of a zone not all users could connect',
       description:
-        '{{ $value | humanizePercentage }} of all places are taken. With three zones, losing one leaves two thirds of them. Autoscaling should have added nodes: is it at its maximum, or blind?',
-      threshold: 'Two thirds: what three zones have left when one is gone. Autoscaling aims at half.',
+        '{{ $value | humanizePercentage }} of the connections that all nodes accept are open. If one of three zones fails, the remaining nodes cannot take all clients. Most likely autoscaling is at its maximum, or its metric is missing. On AWS, first check the alarms NodesAtLimit and ScalingMetricMissing.',
+      threshold:
+        'With one of three zones lost, two thirds of the capacity remain. Autoscaling aims at half of MAX_CONNECTIONS.',
       board: 'capacity',
     },
     {
@@ -106,10 +109,11 @@ export const CONNECTION_RULES: RuleGroup = {
       expr: `${q.increase('holdfast.slow.consumers', { where: { result: 'closed' } })} > 0.01 * ${connections} and ${q.increase('holdfast.slow.consumers', { where: { result: 'closed' } })} > 5`,
       for: '5m',
       severity: 'ticket',
-      summary: 'Many clients cannot keep up and are closed',
+      summary: 'Some users are disconnected because they read too slowly',
       description:
-        '{{ $value | humanize }} connections were closed in five minutes for staying too far behind. They recover when they come back, and lose nothing. A channel that carries more than its clients can read, or a network.',
-      threshold: 'One in a hundred within five minutes: single bad networks are fewer.',
+        '{{ $value | humanize }} connections were closed with code 4000 in 5 minutes. Their clients recover every message when they reconnect. Most likely a channel carries more than its clients can read, or a network is congested. First look at deliveries and unsent bytes on the dashboard.',
+      threshold:
+        'Single slow networks affect less than 1 % of connections in 5 minutes. More than 5 closes are required, so that one client in a small deployment does not trigger the alert.',
       board: 'delivery',
     },
   ],

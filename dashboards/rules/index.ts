@@ -1,4 +1,4 @@
-/** All rule groups, each a file of its own in `dashboards/out/rules`. */
+/** All rule groups. `npm run dashboards` writes each to a file of its own in `dashboards/out/rules`. */
 import type { RuleGroup } from '../lib/rule.ts';
 import { CONNECTION_RULES } from './connections.ts';
 import { NODE_RULES } from './nodes.ts';
@@ -18,5 +18,5 @@ export const RULE_GROUPS: readonly RuleGroup[] = [
   WATCHDOG,
 ];
 
-/** Every alert, the watchdog too. */
+/** Every alert, including the watchdog. */
 export const ALERTS = RULE_GROUPS.flatMap(({ alerts }) => alerts);

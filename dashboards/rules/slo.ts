@@ -1,4 +1,4 @@
-/** Burn-rate alerts of what nodes measure themselves; the probes' are in `probes.ts`. */
+/** Burn-rate alerts of the SLOs that nodes measure. The SLO of the probes is in `probes.ts`. */
 import type { RuleGroup } from '../lib/rule.ts';
 import { SLOS, sloAlerts, sloRecordings } from '../lib/slo.ts';
 

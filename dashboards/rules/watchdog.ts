@@ -1,4 +1,4 @@
-/** The one alert that always fires: whoever listens at the far end knows by it that the whole way still works. */
+/** The only alert that always fires. Its receiver uses it to verify the whole path from Prometheus to the notification. */
 import type { RuleGroup } from '../lib/rule.ts';
 
 export const WATCHDOG: RuleGroup = {
@@ -8,9 +8,10 @@ export const WATCHDOG: RuleGroup = {
       alert: 'Watchdog',
       expr: 'vector(1)',
       severity: 'none',
-      summary: 'Alerting works',
-      description: 'Always firing. If it is ever missing at the receiver, no other alert would arrive there either.',
-      threshold: 'None: it is to fire.',
+      summary: 'Nothing: this alert always fires and shows that alerting works',
+      description:
+        'If the receiver stops getting this alert, no other alert would arrive either. First check that Prometheus evaluates the rules, then that the alert manager delivers.',
+      threshold: 'It has no threshold: it must always fire.',
       board: 'overview',
     },
   ],

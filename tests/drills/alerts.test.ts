@@ -1,6 +1,6 @@
 /**
- * Every alert, fired by its own fault on a real cluster under load, seen through Prometheus' API, and seen to resolve.
- * Before that the same cluster without a fault fires only the watchdog. `npm run alerts` prints the times.
+ * Every alert fires on its own fault on a real cluster under load, and resolves after it, as reported by the API of Prometheus.
+ * Before that the same cluster without a fault fires only Watchdog. `npm run alerts` prints the times.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
@@ -10,12 +10,12 @@ import { type Drilled, drill } from './drill.ts';
 import { FAULTS } from './faults.ts';
 import { type Stage, setStage } from './stage.ts';
 
-/** An hour at the usual factor. */
+/** 1 hour at factor 60. */
 const HEALTHY_MS = 60_000;
-/** Twice: two waits of two minutes, the fault and its end. */
+/** Two attempts, each with two waits of up to 2 minutes and the time to inject and end the fault. */
 const DRILL_MS = 720_000;
 
-test('every alert has its fault, and one only', () => {
+test('every alert has exactly one fault', () => {
   const named = FAULTS.flatMap(({ alerts }) => Object.keys(alerts));
   const all = ALERTS.map(({ alert }) => alert).filter((name) => name !== 'Watchdog');
   expect(named.sort()).toEqual(all.sort());
@@ -34,7 +34,7 @@ describeWith(
   afterAll(() => stage?.stop(), 120_000);
 
   test(
-    'a healthy cluster under load fires only the watchdog',
+    'a healthy cluster under load fires only Watchdog',
     async () => {
       const seen = new Set<string>();
       const until = performance.now() + HEALTHY_MS;
@@ -50,10 +50,10 @@ describeWith(
   );
 
   test.each(FAULTS.map((fault) => [fault.fault, fault] as const))(
-    '%s: the alert fires, and resolves',
+    '%s: the alerts fire and resolve',
     async (_, fault) => {
       let results = await drill(stage, fault);
-      // A machine that stands still for seconds lets minutes of compressed time go by: once more, then.
+      // A pause of the machine for seconds is minutes in compressed time, so one retry is allowed.
       if (!results.every(isComplete)) results = await drill(stage, fault);
       expect(results.length).toBe(Object.keys(fault.alerts).length);
       for (const { alert, toFire, toResolve } of results)

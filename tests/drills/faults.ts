@@ -1,6 +1,6 @@
 /**
- * For each alert the fault that it is there for, done for real: processes are killed and stopped, networks are cut,
- * permissions are taken away, clients misbehave. `inject` returns what heals it.
+ * The real fault of every alert: processes are killed and suspended, networks cut, permissions revoked, clients misbehave.
+ * `inject` returns the function that ends the fault.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import autocannon from 'autocannon';
@@ -21,16 +21,16 @@ import {
 import type { Factor, Stage } from './stage.ts';
 
 export interface Fault {
-  /** What happens, as a person would say it. */
+  /** What happens, in one sentence. */
   readonly fault: string;
-  /** Alerts that must fire of it, and how much time is compressed for them. Others may. */
+  /** Alerts that the fault must fire, with the time compression of each. Others may fire too. */
   readonly alerts: Readonly<Record<string, Factor>>;
   readonly inject: (stage: Stage) => Promise<Heal>;
 }
 
 export const FAULTS: readonly Fault[] = [
   {
-    fault: 'a crowd takes every place of every node, and more knock',
+    fault: 'every node is at MAX_CONNECTIONS, and more clients try to connect',
     alerts: {
       HoldfastConnectBudgetBurn: 60,
       HoldfastConnectBudgetBurnSlow: 1_200,
@@ -42,12 +42,12 @@ export const FAULTS: readonly Fault[] = [
         faulty.cluster.nodes.flatMap((node) => Array(300).fill(node.wsUrl) as string[]),
         token,
       );
-      const knocking = repeat(100, async () => {
+      const connecting = repeat(100, async () => {
         const refused = new RawClient(faulty.node(0).wsUrl);
         await refused.closeCode(2_000).catch(() => {});
       });
       return async () => {
-        await knocking();
+        await connecting();
         for (const client of crowd) client.close();
       };
     },
@@ -67,7 +67,7 @@ export const FAULTS: readonly Fault[] = [
     },
   },
   {
-    fault: 'the way to Redis takes 160 ms each way',
+    fault: 'the network to Redis has a latency of 160 ms each way',
     alerts: { HoldfastDeliverBudgetBurn: 60, HoldfastDeliverBudgetBurnSlow: 1_200, HoldfastRedisSlow: 60 },
     inject: async ({ faulty }) => {
       faulty.redisLink.delay(160);
@@ -84,13 +84,13 @@ export const FAULTS: readonly Fault[] = [
     },
   },
   {
-    fault: 'subscriptions in Redis are connected and hear nothing, again and again',
+    fault: 'open Redis connections repeatedly deliver nothing',
     alerts: { HoldfastRedisDeaf: 60 },
     inject: async ({ faulty }) =>
       repeat(
         1_500,
         async () => {
-          // Those of this moment; those that the nodes open next carry again.
+          // Only the present connections; the next ones that the nodes open work.
           const deaf = new Set(faulty.redisLink.connections.map(({ number }) => number));
           faulty.redisLink.heal();
           faulty.redisLink.blackhole('down', ({ number }) => deaf.has(number));
@@ -99,7 +99,7 @@ export const FAULTS: readonly Fault[] = [
       ),
   },
   {
-    fault: 'the permission to publish is taken away in Redis',
+    fault: 'the permission to publish is revoked in Redis',
     alerts: { HoldfastRedisRefuses: 60 },
     inject: async ({ faulty }) => {
       await faulty.redis.command(['ACL', 'SETUSER', 'default', '-publish']);
@@ -115,7 +115,7 @@ export const FAULTS: readonly Fault[] = [
     },
   },
   {
-    fault: 'the way to Postgres takes 160 ms each way',
+    fault: 'the network to Postgres has a latency of 160 ms each way',
     alerts: { HoldfastCommitsSlow: 60 },
     inject: async ({ faulty }) => {
       faulty.postgresLink.delay(160);
@@ -123,15 +123,15 @@ export const FAULTS: readonly Fault[] = [
     },
   },
   {
-    fault: 'somebody locks the messages, while people go on publishing and reading',
+    fault: 'the table of messages is locked while clients publish and read',
     alerts: { HoldfastHistoryQueueFilling: 60, HoldfastPoolExhausted: 60 },
     inject: lockMessages,
   },
   {
-    fault: 'a backup is restored, again and again',
+    fault: 'a backup is restored repeatedly',
     alerts: { HoldfastHistoryRegressed: 60, HoldfastMessagesLost: 60 },
     inject: async ({ sql }) => {
-      // What a restore looks like from outside: the newest messages are not there any more, and connections were cut.
+      // A restore removes the newest messages and cuts connections.
       const losing = repeat(50, () =>
         sql(`WITH back AS (UPDATE channels SET top = greatest(top - 2, 0) RETURNING id, top)
              DELETE FROM messages m USING back b WHERE m.channel_id = b.id AND m."offset" > b.top`),
@@ -143,7 +143,7 @@ export const FAULTS: readonly Fault[] = [
     },
   },
   {
-    fault: 'clients come with positions of another database',
+    fault: 'clients recover with positions of another database',
     alerts: { HoldfastRecoveriesIncomplete: 60 },
     inject: async ({ faulty, token }) => {
       const client = await RawClient.open(faulty.node(0).wsUrl, token);
@@ -156,7 +156,7 @@ export const FAULTS: readonly Fault[] = [
     },
   },
   {
-    fault: 'the function that makes partitions is gone',
+    fault: 'the SQL function that creates partitions is missing',
     alerts: { HoldfastMaintenanceFailing: 60 },
     inject: async ({ sql }) => {
       await sql('ALTER FUNCTION ensure_partitions RENAME TO ensure_partitions_gone');
@@ -164,7 +164,7 @@ export const FAULTS: readonly Fault[] = [
     },
   },
   {
-    fault: 'the schema was changed by hand',
+    fault: 'the schema is changed by hand',
     alerts: { HoldfastInternalErrors: 60 },
     inject: async ({ sql }) => {
       await sql('ALTER FUNCTION append_messages RENAME TO append_messages_gone');
@@ -172,35 +172,35 @@ export const FAULTS: readonly Fault[] = [
     },
   },
   {
-    fault: 'clients on a line of 1 KB/s follow a channel of megabytes',
+    fault: 'clients on a connection of 1 KB/s subscribe to a channel of megabytes',
     alerts: { HoldfastSlowConsumersClosed: 60 },
     inject: slowClients,
   },
   {
-    fault: 'two hundred clients vanish',
+    fault: '200 clients disconnect at once',
     alerts: { HoldfastConnectionsLost: 60 },
     inject: async ({ faulty, token, prometheus }) => {
       const crowd = await openAll(
         faulty.cluster.nodes.flatMap((node) => Array(100).fill(node.wsUrl) as string[]),
         token,
       );
-      // They have to have been there ten minutes ago.
+      // The alert compares with 10 minutes ago: wait until the connections are that old, 10 s in compressed time.
       await eventually(async () => {
         const [then] = await prometheus[60].query('sum(last_over_time(holdfast_connections[1s] offset 10s))');
-        if (Number(then?.values[0]?.[1] ?? 0) < 200) throw new Error('not there for long enough');
+        if (Number(then?.values[0]?.[1] ?? 0) < 200) throw new Error('The connections are not old enough yet.');
       });
       for (const client of crowd) client.close();
       return () => {};
     },
   },
   {
-    fault: 'clients connect, and connect again',
+    fault: 'clients reconnect in a loop',
     alerts: { HoldfastReconnectStorm: 60 },
     inject: async ({ faulty, prometheus }) => {
       await eventually(
         async () => {
           const [then] = await prometheus[60].query('sum(rate(holdfast_handshakes_total[2s] offset 60s))');
-          if (!then) throw new Error('there is no hour ago yet');
+          if (!then) throw new Error('There is no series of 1 hour ago yet.');
         },
         { timeoutMs: 90_000 },
       );
@@ -211,17 +211,17 @@ export const FAULTS: readonly Fault[] = [
     },
   },
   {
-    fault: 'somebody tries tokens of another key',
+    fault: 'a client tries tokens signed with another key',
     alerts: { HoldfastAuthenticationRejected: 60 },
     inject: async ({ faulty }) => {
-      const forged = await signToken({ user: 'mallory' }, 'a-secret-of-somebody-else-32-bytes');
+      const forged = await signToken({ user: 'mallory' }, 'another-secret-of-at-least-32-bytes');
       return repeat(100, () =>
         fetch(`${faulty.node(0).url}/auth/ticket`, { method: 'POST', headers: { authorization: `Bearer ${forged}` } }),
       );
     },
   },
   {
-    fault: 'something between cuts connections without a word',
+    fault: 'connections are cut without a close frame',
     alerts: { HoldfastAbnormalCloses: 60 },
     inject: async ({ faulty, token }) =>
       repeat(50, async () => {
@@ -230,7 +230,7 @@ export const FAULTS: readonly Fault[] = [
       }),
   },
   {
-    fault: 'the CPU is taken from a node for moments',
+    fault: 'a node gets no CPU for 0.9 s at a time',
     alerts: { HoldfastEventLoopBlocked: 60 },
     inject: async ({ faulty }) => {
       const { process } = faulty.node(0);
@@ -245,7 +245,7 @@ export const FAULTS: readonly Fault[] = [
     fault: 'a node gets more requests than it can answer',
     alerts: { HoldfastEventLoopSaturated: 60 },
     inject: async ({ faulty }) => {
-      // Long, and refused by a short answer: far more work for the node than for the sender, and always the next one there.
+      // Large requests that are rejected with a short answer cost the node far more than the sender; pipelining keeps it busy.
       const flood = autocannon({
         url: `${faulty.node(0).url}/v1/chat.postMessage`,
         method: 'POST',
@@ -262,12 +262,12 @@ export const FAULTS: readonly Fault[] = [
     },
   },
   {
-    fault: 'a node has too little memory for what it does',
+    fault: 'a node has too little memory for its load',
     alerts: { HoldfastMemoryHigh: 60 },
     inject: smallHeap,
   },
   {
-    fault: 'a node drains one connection a second',
+    fault: 'a node drains at 1 connection per second',
     alerts: { HoldfastDrainStuck: 60 },
     inject: async ({ faulty, token }) => {
       const node = faulty.node(1);
@@ -301,7 +301,7 @@ export const FAULTS: readonly Fault[] = [
     inject: async ({ faulty }) => stopped(faulty.cluster.nodes),
   },
   {
-    fault: 'the probe’s way to the service is cut',
+    fault: 'the network from the probe to the service is cut',
     alerts: { HoldfastProbeFailing: 60, HoldfastProbeBudgetBurn: 60, HoldfastProbeBudgetBurnSlow: 1_200 },
     inject: async ({ probeLink }) => {
       probeLink.refuse();

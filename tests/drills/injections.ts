@@ -1,4 +1,4 @@
-/** How faults are done that take more than a line: crowds, locks, slow lines, full heaps. Each resolves to what heals it. */
+/** The faults that need more than a few lines: connection crowds, locks, slow networks, full heaps. Each returns the function that ends it. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import type { HoldfastNode } from '../../infra/local/servers/node.ts';
@@ -10,7 +10,7 @@ import type { Stage } from './stage.ts';
 
 export type Heal = () => Promise<unknown> | unknown;
 
-/** Does something again and again, `pauseMs` after it was done; what it throws is part of the fault. */
+/** Repeats `act` with a pause of `pauseMs` until stopped. Errors of `act` are ignored: they are part of the fault. */
 export function repeat(pauseMs: number, act: () => unknown, atEnd: () => void = () => {}): Heal {
   let going = true;
   const done = (async () => {
@@ -26,7 +26,7 @@ export function repeat(pauseMs: number, act: () => unknown, atEnd: () => void = 
   };
 }
 
-/** Connections with a token, as many as there are addresses; those that are refused are closed already. */
+/** Opens one authenticated connection per address. Refused ones are returned too, closed. */
 export async function openAll(addresses: readonly string[], token: string): Promise<RawClient[]> {
   const clients = addresses.map((address) => {
     const client = new RawClient(address);
@@ -34,12 +34,13 @@ export async function openAll(addresses: readonly string[], token: string): Prom
     return client;
   });
   await eventually(() => {
-    if (clients.some(({ pushes, closed }) => pushes.length === 0 && !closed)) throw new Error('some are on their way');
+    if (clients.some(({ pushes, closed }) => pushes.length === 0 && !closed))
+      throw new Error('Some connections are still opening.');
   });
   return clients;
 }
 
-/** Nodes that are there and do nothing. */
+/** Suspends the nodes with SIGSTOP: their ports accept connections, but they do nothing. */
 export function stopped(nodes: readonly HoldfastNode[]): Heal {
   for (const { process } of nodes) process.kill('SIGSTOP');
   return () => {
@@ -47,7 +48,7 @@ export function stopped(nodes: readonly HoldfastNode[]): Heal {
   };
 }
 
-/** An exclusive lock on the messages, while one channel is written to and several are read. */
+/** Holds an exclusive lock on the table of messages while one channel is published to and five are read. */
 export async function lockMessages({ faulty, token }: Stage): Promise<Heal> {
   const client = new pg.Client({ connectionString: faulty.directDatabaseUrl });
   await client.connect();
@@ -71,7 +72,7 @@ export async function lockMessages({ faulty, token }: Stage): Promise<Heal> {
   };
 }
 
-/** Clients on a line of 1 KB/s that follow a channel of megabytes. */
+/** Clients on a connection of 1 KB/s subscribe to a channel that carries megabytes per second. */
 export async function slowClients({ faulty, token }: Stage): Promise<Heal> {
   const node = faulty.node(0);
   const link = await TcpProxy.start(node.port);
@@ -81,17 +82,17 @@ export async function slowClients({ faulty, token }: Stage): Promise<Heal> {
   const publishing = repeat(20, () => post(node.url, token, { channel, data }));
   let going = true;
   const clients = Array.from({ length: 24 }, async (_, i) => {
-    // One after the other, so that there is always one that has just fallen behind.
+    // Staggered, so that a client passes the high-water mark at any time.
     await sleep(i * 250);
     while (going) {
       try {
         const client = await RawClient.open(`ws://127.0.0.1:${link.port}/ws`, token);
         client.send({ type: 'subscribe', channel });
-        // The close frame stands behind megabytes: the client would wait for it for ever.
+        // The close frame is queued behind megabytes: do not wait for it.
         await sleep(5_000);
         client.close();
       } catch {
-        // A line of 1 KB/s may not even get in; the next try may.
+        // At 1 KB/s the handshake may time out. The loop tries again.
       }
     }
   });
@@ -103,7 +104,7 @@ export async function slowClients({ faulty, token }: Stage): Promise<Heal> {
   };
 }
 
-/** V8's limit not far above what an empty node needs; then clients follow channels until it is nearly used up. */
+/** Gives a node a heap limit little above the need of an idle node, then subscribes to channels until it is nearly full. */
 export async function smallHeap({ faulty, token }: Stage): Promise<Heal> {
   const node = faulty.node(1);
   await node.restart({ NODE_OPTIONS: '--max-old-space-size=96 --max-semi-space-size=1' });
@@ -113,7 +114,7 @@ export async function smallHeap({ faulty, token }: Stage): Promise<Heal> {
       metric(node.metricsUrl, 'holdfast_memory_bytes', { kind: 'heap' }),
       metric(node.metricsUrl, 'holdfast_memory_limit_bytes', { kind: 'heap' }),
     ]);
-    // Full enough to be called for, and not so full that it ends.
+    // Above the 85 % of the alert, and below the limit at which the process ends.
     if (used > 0.89 * limit) return;
     const client = await RawClient.open(node.wsUrl, token);
     for (let n = 0; n < 200; n++) client.send({ type: 'subscribe', channel: `room:${clients.length}-${n}` });
@@ -126,7 +127,7 @@ export async function smallHeap({ faulty, token }: Stage): Promise<Heal> {
   };
 }
 
-/** Where Debian puts the library that makes a process's clock go wrong. */
+/** Path of libfaketime on Debian, which changes the clock of a process. */
 export function fakeTimeLibrary(): string {
   return process.arch === 'arm64'
     ? '/usr/lib/aarch64-linux-gnu/faketime/libfaketime.so.1'

@@ -1,6 +1,6 @@
 /**
- * `npm run alerts`: fires every alert by its own fault on a real cluster, and prints how long it took to fire and to
- * resolve. Exit codes: 0 all did, 1 some did not, 2 wrong usage.
+ * `npm run alerts`: injects the fault of every alert on a real cluster, and prints how long the alert took to fire and to
+ * resolve. Exit codes: 0 all fired and resolved, 1 some did not, 2 wrong usage.
  */
 import Table from 'cli-table3';
 import { Command } from 'commander';
@@ -16,8 +16,10 @@ interface Options {
 }
 
 const options = new Command('npm run alerts --')
-  .description('Fires every alert by its own fault, on a real cluster and a real Prometheus with time compressed.')
-  .option('--only <text>', 'only faults whose alerts or description contain this')
+  .description(
+    'Injects the fault of every alert on a real cluster, with compressed time, and reports whether the alert fires and resolves.',
+  )
+  .option('--only <text>', 'only faults whose description or alerts contain this text')
   .option('--json', 'print the results as JSON')
   .allowExcessArguments(false)
   .parse()
@@ -27,7 +29,7 @@ const chosen = FAULTS.filter(({ fault, alerts }) =>
   [fault, ...Object.keys(alerts)].some((text) => text.includes(options.only ?? '')),
 );
 if (chosen.length === 0) {
-  console.error(`No fault and no alert contains "${options.only}".`);
+  console.error(`No fault or alert contains "${options.only}".`);
   process.exit(2);
 }
 
@@ -35,7 +37,7 @@ const say = (line: string) => process.stderr.write(`${line}\n`);
 const seconds = (value: number | undefined) => (value === undefined ? 'NEVER' : value.toFixed(1));
 
 await build();
-say('Starting the cluster, its load, a probe, and Prometheus …');
+say('Starting the cluster, a light load, a probe and Prometheus …');
 const stage = await setStage();
 const results: Drilled[] = [];
 try {
@@ -52,7 +54,7 @@ try {
 if (options.json) console.log(JSON.stringify(results, null, 2));
 else {
   const table = new Table({
-    head: ['alert', 'fault', 'time / ', 'fires, s', 'resolves, s'],
+    head: ['alert', 'fault', 'compression', 'fired, s', 'resolved, s'],
     style: { head: [], border: [] },
   });
   for (const { alert, fault, factor, toFire, toResolve } of results)

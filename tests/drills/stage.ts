@@ -1,7 +1,7 @@
 /**
- * The stage for alerts: a real cluster with a light load and a probe, scraped by two real Prometheis that have the
- * product's own rules with time compressed. In one an hour is a minute; in the other, for alerts that look days back, it
- * is three seconds.
+ * The environment of a drill: a real cluster with a light load and a probe, scraped by two Prometheus servers that have the
+ * rules of the product with compressed time. One compresses 1 hour to 1 minute, the other, for alerts that look back for
+ * days, to 3 seconds.
  */
 import { join } from 'node:path';
 import pg from 'pg';
@@ -21,14 +21,14 @@ import { eventually } from '../support/wait.ts';
 export const FACTORS = [60, 1_200] as const;
 export type Factor = (typeof FACTORS)[number];
 
-/** Between scrapes, and between evaluations: four in the shortest range that counts, two minutes. Milliseconds. */
+/** Scrape and evaluation interval, milliseconds: four scrapes in 2 minutes, the shortest range of a rate, at factor 60. */
 const INTERVAL_MS = 500;
-/** Prometheus' five minutes at factor 60; not less than a few scrapes. Milliseconds. */
+/** Lookback delta, milliseconds. The default of 5 minutes would be 5 s at factor 60; a few scrapes are the minimum. */
 const LOOKBACK_MS = 3_000;
-/** The delay of a probe's rounds: at factor 60 a round every half minute. Milliseconds. */
+/** Interval of probe rounds, milliseconds: at factor 60 a round every 30 s. */
 const PROBE_INTERVAL_MS = 500;
 
-/** Small limits, so that a handful of clients can reach them. */
+/** Small limits that a few hundred clients can reach. */
 const NODE_ENV = {
   ...NO_RATE_LIMITS,
   MAX_CONNECTIONS: '250',
@@ -47,17 +47,17 @@ export interface Stage {
   readonly faulty: FaultyCluster;
   readonly prometheus: Readonly<Record<Factor, PrometheusServer>>;
   readonly probe: ProbeProcess;
-  /** In front of the balancer, for the probe alone. */
+  /** Proxy between the probe and the load balancer. */
   readonly probeLink: TcpProxy;
   readonly load: LightLoad;
-  /** A token that may do anything. */
+  /** A token with permission for every channel. */
   readonly token: string;
-  /** Runs a statement as the owner of the database, past the proxy. */
+  /** Runs a statement as the owner of the database, without the proxy. */
   sql(statement: string): Promise<void>;
   stop(): Promise<void>;
 }
 
-/** @throws Error of the first part that did not start, after stopping the others */
+/** @throws Error of the first part that failed to start, after stopping the others */
 export async function setStage(): Promise<Stage> {
   const stops: (() => Promise<void> | void)[] = [];
   const stop = async () => {
@@ -97,14 +97,15 @@ export async function setStage(): Promise<Stage> {
       60: keep(await startPrometheus(faulty, probe, 60, logs)),
       1200: keep(await startPrometheus(faulty, probe, 1_200, logs)),
     };
-    // A Prometheus takes five seconds to find its targets: minutes, in compressed time.
+    // Prometheus takes 5 s to discover its targets, which is minutes in compressed time.
     await eventually(
       async () => {
         for (const factor of FACTORS)
-          if ((await prometheus[factor].query('up == 1')).length < 3) throw new Error('Not all targets are found.');
+          if ((await prometheus[factor].query('up == 1')).length < 3)
+            throw new Error('Prometheus has not discovered all targets.');
         const firing = await prometheus[60].firing();
         if (firing.join() !== 'Watchdog')
-          throw new Error(`At the start there fires ${firing.join(', ') || 'nothing'}.`);
+          throw new Error(`Only Watchdog may fire before the drill; firing: ${firing.join(', ') || 'nothing'}.`);
       },
       { timeoutMs: 60_000 },
     );

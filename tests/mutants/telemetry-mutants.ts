@@ -59,7 +59,7 @@ export const TELEMETRY_MUTANTS: readonly Mutant[] = [
     find: 'for (const series of all.values()) result.observe(series.value, series.labels);',
     replace: 'for (const series of all.values()) if (series.value > 0) result.observe(series.value, series.labels);',
     tests: 'tests/deep/observability/dashboards',
-    name: 'counters of every label value',
+    name: 'counters are exported for every combination',
   },
   {
     part: 'metrics',

@@ -1,11 +1,11 @@
 /**
- * A fleet on paper: the series of two healthy nodes and two probes, and for each alert the series that its fault changes.
- * Counters are given by their increase per minute, gauges by their value, `absent` is no series at all. Pure.
+ * Simulated fleet for promtool: the series of two healthy nodes and two probes, and for each alert the series that its fault
+ * changes. A counter is given by its increase per minute, a gauge by its value; `absent` means no series. Pure.
  */
 
 export type Level = number | 'absent';
 
-/** Of two nodes, each; and of the probes of two zones. */
+/** Series of each of the two nodes while healthy. */
 const NODE: Readonly<Record<string, Level>> = {
   'up{job="holdfast"}': 1,
   holdfast_connections: 500,
@@ -56,6 +56,7 @@ const NODE: Readonly<Record<string, Level>> = {
   holdfast_clock_disagreements_total: 0,
 };
 
+/** Series of each of the two probes, one per zone, while healthy. */
 const PROBE: Readonly<Record<string, Level>> = {
   'holdfast_probe_rounds_total{result="ok"}': 6,
   'holdfast_probe_rounds_total{result="failed"}': 0,
@@ -66,35 +67,35 @@ const PROBE: Readonly<Record<string, Level>> = {
 
 export interface Scenario {
   readonly alert: string;
-  /** What this one is about, where an alert has several. */
+  /** Tells the scenarios of one alert apart. */
   readonly when?: string;
-  /** It looks like the fault and is none: the alert must keep still. */
+  /** A harmless situation that resembles the fault: the alert must not fire. */
   readonly silent?: boolean;
-  /** Series as above -> level while the fault lasts. */
+  /** Series of NODE or PROBE -> level during the fault. */
   readonly fault: Readonly<Record<string, Level>>;
-  /** Only on the first node, or in the first zone. Default: on all. */
+  /** The fault affects only the first node, or the first zone. Default: all. */
   readonly one?: boolean;
-  /** What becomes of the other node meanwhile, as `fault`. */
+  /** Levels of the other node during the fault, as in `fault`. */
   readonly other?: Readonly<Record<string, Level>>;
-  /** Minutes that the fault lasts, and minutes after it in which the alert must have resolved. */
+  /** Duration of the fault, and time after it within which the alert must resolve. Minutes. */
   readonly minutes: readonly [fault: number, after: number];
 }
 
 const nothing = Object.fromEntries(Object.keys(NODE).map((series) => [series, 'absent'] as const));
 
 export const SCENARIOS: readonly Scenario[] = [
-  // 60 of 120 a minute fail: 500 times the budget.
+  // 60 of 120 handshakes per minute fail: a burn rate of 500.
   { alert: 'HoldfastConnectBudgetBurn', fault: { 'holdfast_handshakes_total{result="full"}': 60 }, minutes: [10, 40] },
   {
     alert: 'HoldfastConnectBudgetBurn',
-    when: 'the keys cannot be fetched, and nobody gets a ticket',
+    when: 'token keys cannot be fetched, so clients get no ticket',
     fault: {
       'holdfast_authentications_total{method="http",result="unavailable"}': 60,
       'holdfast_handshakes_total{result="accepted"}': 0,
     },
     minutes: [10, 40],
   },
-  // 0.4 %: four times the budget, too slow for a page. The six hours have to pass for it to resolve.
+  // 0.4 % fail: a burn rate of 4, too slow for a page. It resolves when the window of 6 hours has passed.
   {
     alert: 'HoldfastConnectBudgetBurnSlow',
     fault: { 'holdfast_handshakes_total{result="paced"}': 0.25 },
@@ -138,7 +139,7 @@ export const SCENARIOS: readonly Scenario[] = [
   },
   {
     alert: 'HoldfastProbeAbsent',
-    when: 'a zone is gone, and its probe with it',
+    when: 'a zone fails together with its probe',
     fault: Object.fromEntries(Object.keys(PROBE).map((series) => [series, 'absent'] as const)),
     one: true,
     minutes: [20, 10],
@@ -152,7 +153,7 @@ export const SCENARIOS: readonly Scenario[] = [
   { alert: 'HoldfastConnectionsLost', fault: { holdfast_connections: 0 }, one: true, minutes: [5, 15] },
   {
     alert: 'HoldfastConnectionsLost',
-    when: 'a node is gone, and its clients are with the other',
+    when: 'a node dies and its clients reconnect to the other',
     silent: true,
     fault: nothing,
     one: true,
@@ -166,7 +167,7 @@ export const SCENARIOS: readonly Scenario[] = [
   },
   {
     alert: 'HoldfastReconnectStorm',
-    when: 'nodes drain, and their clients move',
+    when: 'nodes drain and their clients reconnect',
     silent: true,
     fault: { 'holdfast_handshakes_total{result="accepted"}': 3_000, holdfast_draining: 1 },
     minutes: [5, 10],
@@ -189,7 +190,7 @@ export const SCENARIOS: readonly Scenario[] = [
   { alert: 'HoldfastRedisDeaf', fault: { holdfast_backplane_deaf_total: 1 }, one: true, minutes: [6, 20] },
   {
     alert: 'HoldfastRedisDeaf',
-    when: 'there are two failovers',
+    when: 'Redis fails over twice',
     silent: true,
     fault: { holdfast_backplane_deaf_total: 1 },
     one: true,
@@ -237,7 +238,7 @@ export const SCENARIOS: readonly Scenario[] = [
     fault: { 'holdfast_recoveries_total{result="epoch_changed"}': 30 },
     minutes: [15, 10],
   },
-  // No zeros and no marks that series have ended, as on AWS, where nodes report by themselves.
+  // No zeros and no staleness markers, as on AWS, where nodes push their metrics.
   { alert: 'HoldfastNodesAbsent', fault: nothing, minutes: [5, 5] },
   { alert: 'HoldfastNodeUnreachable', fault: { ...nothing, 'up{job="holdfast"}': 0 }, one: true, minutes: [5, 3] },
   {
@@ -257,12 +258,12 @@ export const SCENARIOS: readonly Scenario[] = [
   { alert: 'HoldfastClockSkew', fault: { holdfast_clock_disagreements_total: 60 }, one: true, minutes: [20, 15] },
 ];
 
-/** Minutes of health before a fault: as long as the longest look back of an ordinary alert, an hour. */
+/** Healthy minutes before a fault: more than 1 hour, the longest range of the alerts that are not about days. */
 export const BEFORE = 70;
 
 export const titleOf = ({ alert, when }: Scenario) => (when ? `${alert}, ${when}` : alert);
 
-/** A promtool test of one scenario: silent before, firing at the end of the fault, silent again; or silent all the time. */
+/** The promtool test of a scenario: silent before, firing at the end of the fault, resolved after it; or always silent. */
 export function promtoolTest(scenario: Scenario) {
   const { alert, silent = false, fault, one = false, other = {}, minutes } = scenario;
   const [during, after] = minutes;
@@ -281,7 +282,7 @@ export function promtoolTest(scenario: Scenario) {
   };
 }
 
-/** The healthy fleet alone: nothing but the watchdog, at any time. */
+/** The promtool test of a healthy fleet: only Watchdog fires, at any time. */
 export function healthyTest(hours: number) {
   return {
     name: 'healthy',
@@ -318,7 +319,7 @@ function withLabels(series: string, labels: string): string {
   return series.endsWith('}') ? `${series.slice(0, -1)},${labels}}` : `${series}{${labels}}`;
 }
 
-/** In promtool's notation: `from+increasexsteps`. */
+/** Series values in the notation of promtool: `<start>+<increase>x<steps>`. */
 function values(
   series: string,
   healthy: Level,

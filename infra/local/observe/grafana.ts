@@ -1,4 +1,4 @@
-/** Grafana as a child process, if it is installed, with its data source and the dashboards provisioned. */
+/** Runs Grafana, if it is installed, as a child process with provisioned data source and dashboards. */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { ALL_BOARDS } from '../../../dashboards/boards/index.ts';
@@ -16,12 +16,12 @@ export interface GrafanaOptions {
   readonly signal: AbortSignal;
 }
 
-/** Path of grafana-server, or undefined. */
+/** Path of grafana-server; undefined: not installed. */
 export function findGrafana(): string | undefined {
   return findProgram('grafana-server');
 }
 
-/** The provisioning files: path -> text. Pure. */
+/** Files of the provisioning directory: path -> text. Pure. */
 export function provisioningFiles(
   prometheusUrl: string,
   runbooksUrl: string,
@@ -49,7 +49,7 @@ export function provisioningFiles(
   };
 }
 
-/** Starts Grafana on loopback, without a login, and waits until it is healthy. @throws Error with the end of its log */
+/** Allows anonymous viewers, because it listens on loopback only. @throws Error with the end of the log of Grafana */
 export async function startGrafana({ program, port, prometheusUrl, runbooksUrl, logs, signal }: GrafanaOptions) {
   const directory = temporaryDirectory('grafana');
   for (const [path, text] of Object.entries(provisioningFiles(prometheusUrl, runbooksUrl, directory))) {

@@ -1,63 +1,63 @@
-/** A light load through the client SDK, so that dashboards have something to show. For benchmarks see tests/load. */
+/** A light load through the client SDK, so that dashboards have data. Not a benchmark: those are in tests/load. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createClient, HoldfastError } from '../../../server/client/node.ts';
 import type { HoldfastClient } from '../../../server/client/types.ts';
 
 export interface LightLoadOptions {
   readonly url: string;
-  /** Returns a token for this user. */
+  /** A token for this user. */
   readonly token: (user: string) => Promise<string>;
   readonly users: number;
   readonly channels: number;
-  /** Messages per second of all users together. */
+  /** Messages per second, of all users together. */
   readonly messagesPerSecond: number;
-  /** Users per second that disconnect and connect again. */
+  /** Users per second that disconnect and reconnect. */
   readonly comingAndGoingPerSecond: number;
 }
 
 export interface LightLoad {
-  /** Acknowledged messages, and failed publishes. */
+  /** Acknowledged publishes, and publishes that failed. */
   readonly counts: { acknowledged: number; failed: number };
   stop(): Promise<void>;
 }
 
-/** Connects all users. Each subscribes to two channels and publishes to one of them. */
+/** Every user subscribes to two channels, and all users publish in turn. */
 export async function startLightLoad(options: LightLoadOptions): Promise<LightLoad> {
   const counts = { acknowledged: 0, failed: 0 };
   const stop = new AbortController();
-  const people = Array.from({ length: options.users }, (_, i) => person(options, i));
-  await Promise.all(people.map((client) => client.connect()));
-  const talking = every(options.messagesPerSecond, stop.signal, (i) => {
-    const index = i % people.length;
-    const client = people[index] as HoldfastClient;
+  const clients = Array.from({ length: options.users }, (_, i) => createUser(options, i));
+  await Promise.all(clients.map((client) => client.connect()));
+  const publishing = every(options.messagesPerSecond, stop.signal, (i) => {
+    const user = i % clients.length;
+    const client = clients[user] as HoldfastClient;
     if (client.state !== 'connected') return;
-    client.publish(channelOf(index, options), { text: `message ${i}` }).then(
+    client.publish(channelOf(user, options), { text: `message ${i}` }).then(
       () => counts.acknowledged++,
       (error: unknown) => {
-        // The user disconnected while the publish was in flight. The message may be stored or not; that is no failure.
+        // The load itself closed this client with a publish in flight: the outcome is unknown, not a failure.
         if (!(error instanceof HoldfastError && error.code === 'closed')) counts.failed++;
       },
     );
   });
-  const moving = every(options.comingAndGoingPerSecond, stop.signal, (i) => {
-    const client = people[(i * 7) % people.length] as HoldfastClient;
+  const reconnecting = every(options.comingAndGoingPerSecond, stop.signal, (i) => {
+    const client = clients[(i * 7) % clients.length] as HoldfastClient;
     client.close();
-    // `stop` may close the client before it has connected; that is no failure.
+    // `stop` may close the client while it connects.
     client.connect().catch(() => {});
   });
   return {
     counts,
     async stop() {
       stop.abort();
-      await Promise.all([talking, moving]);
-      for (const client of people) client.close();
+      await Promise.all([publishing, reconnecting]);
+      for (const client of clients) client.close();
     },
   };
 }
 
-const channelOf = (person: number, { channels }: LightLoadOptions) => `room:${person % channels}`;
+const channelOf = (user: number, { channels }: LightLoadOptions) => `room:${user % channels}`;
 
-function person(options: LightLoadOptions, i: number): HoldfastClient {
+function createUser(options: LightLoadOptions, i: number): HoldfastClient {
   const client = createClient({
     url: options.url,
     token: () => options.token(`user-${i}`),

@@ -1,6 +1,6 @@
 /**
- * `npm run observe`: runs Holdfast on this machine together with Prometheus and its alert rules, a probe, a light load,
- * and the dashboards as a page. Owns the command line and the exit codes.
+ * `npm run observe`: runs Holdfast on this machine with Prometheus and the alert rules, a probe, a light load, and the
+ * dashboards as a page. Owns the command line, the exit codes and the shutdown.
  */
 import { Command, InvalidArgumentError } from 'commander';
 import { launch, recordStopped } from '../start/launcher.ts';
@@ -24,20 +24,20 @@ const number = (min: number, max: number) => (text: string) => {
 
 const program = new Command('npm run observe --')
   .description(
-    'Runs Holdfast on this machine as npm start does, together with Prometheus and the alert rules, a probe, a light load, and every dashboard as a page. Also runs Grafana if it is installed.',
+    'Runs Holdfast on this machine as npm start does, with Prometheus and the alert rules, a probe, a light load, and every dashboard as a page. Also runs Grafana, if it is installed.',
   )
-  .option('--page-port <port>', 'port of the page with the dashboards', number(1, 65_535), 8_090)
+  .option('--page-port <port>', 'port of the dashboards', number(1, 65_535), 8_090)
   .option('--prometheus-port <port>', 'port of Prometheus', number(1, 65_535), 9_090)
-  .option('--grafana-port <port>', 'port of Grafana', number(1, 65_535), 3_000)
-  .option('--users <count>', 'users that connect, disconnect and publish; 0: no load', number(0, 1_000), 20)
+  .option('--grafana-port <port>', 'port of Grafana, if it is installed', number(1, 65_535), 3_000)
+  .option('--users <count>', 'users that connect, publish and reconnect; 0: no load', number(0, 1_000), 20)
   .option('--messages <count>', 'messages per second of all users together', number(0, 1_000), 20)
   .allowExcessArguments(false)
   .addHelpText(
     'after',
     `
-The environment variables PORT, NODE_PORT, METRICS_PORT and NODES work as for npm start.
+Ports of Holdfast itself are set as for npm start: PORT, NODE_PORT, METRICS_PORT, NODES.
 
-Exit codes: 0 stopped by a signal; 1 a part failed; 2 wrong usage or configuration.`,
+Exit codes: 0 stopped by a signal, 1 failed, 2 wrong usage or configuration.`,
   );
 
 async function main(): Promise<number> {
@@ -49,9 +49,7 @@ async function main(): Promise<number> {
   try {
     const observing = await startObserving(cluster, { ...options, signal: stop.signal, say });
     const died = [...cluster.processes, ...observing.processes].map((process) =>
-      process.exited.then(
-        () => `${process.name} ended unexpectedly; stopping the other processes. Its log is ${process.logFile}.`,
-      ),
+      process.exited.then(() => `${process.name} ended unexpectedly. Its log: ${process.logFile}`),
     );
     const end = await Promise.race([stop.wanted.then(() => undefined), ...died]);
     if (end) console.error(end);

@@ -1,4 +1,4 @@
-/** The processes that observe a local cluster: probe, load, Prometheus, page, and Grafana if it is installed. Starts and stops them together. */
+/** Starts and stops everything that observes a local cluster: probe, light load, Prometheus, dashboard page, and Grafana if it is installed. */
 import { join } from 'node:path';
 import { ruleFile } from '../../../dashboards/lib/rule.ts';
 import { RULE_GROUPS } from '../../../dashboards/rules/index.ts';
@@ -33,7 +33,7 @@ const SCRAPE_MS = 1_000;
 const PROBE_INTERVAL_MS = 2_000;
 const INSTALL_TIMEOUT_MS = 180_000;
 
-/** @throws Error with a message for the user at the terminal, after stopping what had been started */
+/** @throws Error with a text for the terminal, after stopping the parts that it had started */
 export async function startObserving(cluster: Cluster, options: ObserveOptions): Promise<Observing> {
   const { say, signal } = options;
   await requirePrometheus(options);
@@ -112,7 +112,7 @@ async function requirePrometheus({ say, signal }: ObserveOptions): Promise<void>
   if (findPrometheus() !== undefined) return;
   let why = whyNotInstallable();
   if (why === undefined) {
-    say('Installing prometheus with apt-get; this happens only once …');
+    say('Installing prometheus with apt-get (only this time) …');
     why = await installPackages(['prometheus'], INSTALL_TIMEOUT_MS, signal);
     signal.throwIfAborted();
   }
@@ -130,7 +130,7 @@ async function checkPorts({ pagePort, prometheusPort }: ObserveOptions): Promise
   for (const { port, what, flag } of wanted)
     if (!(await isFree(port)))
       throw new Error(
-        `Port ${port}, for ${what}, is taken by another process. Choose another one: npm run observe -- ${flag} ${port + 1_000}`,
+        `Port ${port}, for ${what}, is in use. Choose another: npm run observe -- ${flag} ${port + 1_000}`,
       );
 }
 

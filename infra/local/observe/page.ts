@@ -1,4 +1,4 @@
-/** The page with the dashboards: an HTTP server on loopback, without a login, that serves the boards and the results of their queries. */
+/** Serves the dashboard page, the boards, the runbooks and the results of panel queries. Loopback only, without a login. */
 import { readFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import { join } from 'node:path';
@@ -13,10 +13,10 @@ const PUBLIC = join(import.meta.dirname, 'public');
 const RUNBOOKS = join(import.meta.dirname, '..', '..', '..', 'runbooks', 'alerts');
 const ECHARTS = fileURLToPath(import.meta.resolve('echarts/dist/echarts.min.js'));
 
-/** Range of rates: several scrapes, which come every second, and short enough to show the beginning of a fault. */
+/** Range of rates: about 10 scrapes at one per second, short enough to see a fault begin. */
 const RATE_INTERVAL = '10s';
 const MINUTES_MAX = 60;
-/** Points per line: about as many as a narrow chart can show. */
+/** Points per line, about as many as a narrow chart can show. */
 const POINTS = 150;
 
 interface Answer {
@@ -27,7 +27,7 @@ interface Answer {
 
 const json = (value: unknown): Answer => ({ status: 200, type: 'application/json', body: JSON.stringify(value) });
 const file = (path: string, type: string): Answer => ({ status: 200, type, body: readFileSync(path) });
-const NOT_FOUND: Answer = { status: 404, type: 'text/plain', body: 'There is no such page.' };
+const NOT_FOUND: Answer = { status: 404, type: 'text/plain', body: 'This page does not exist.' };
 
 export class ObservePage {
   readonly #server: Server;
@@ -91,7 +91,7 @@ const ROUTES: Readonly<Record<string, Route>> = {
   },
 };
 
-/** The series of a panel: name, labels and points `[Unix milliseconds, value]`, without NaN. */
+/** The lines of a panel: name, labels, and points `[Unix time in milliseconds, value]`. Values that are not finite are left out. */
 async function seriesOf({ queries, kind }: Panel, minutes: number, prometheus: PrometheusServer) {
   const seconds = minutes * 60;
   const all = await Promise.all(

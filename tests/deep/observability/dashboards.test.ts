@@ -1,6 +1,6 @@
 /**
- * Every query of every panel against a real Prometheus that scrapes a real cluster. Under load each returns data; on an
- * idle cluster each returns zero or data, or its panel says why there is none.
+ * Every query of every panel, on a real Prometheus that scrapes a real cluster. Under load every query returns data. On an
+ * idle cluster it returns data too, or its panel states why there is none.
  */
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
@@ -20,7 +20,7 @@ import { startTestCluster } from '../../support/cluster.ts';
 import { describeWith } from '../../support/requirements.ts';
 import { eventually } from '../../support/wait.ts';
 
-/** Many scrapes, so that one that is late does no harm. */
+/** Range of rates: 20 scrapes, so that a late one does not empty the range. */
 const RATE_INTERVAL = '5s';
 const INTERVAL_MS = 250;
 
@@ -64,7 +64,7 @@ describeWith(
     return started;
   }
 
-  /** Queries of the panel that bring no number now. */
+  /** Queries of the panel that return no finite number. */
   async function empty({ queries }: Panel): Promise<string[]> {
     const answers = await Promise.all(
       queries.map(({ expr }) => prometheus.query(withoutVariables(expr, RATE_INTERVAL))),
@@ -77,7 +77,7 @@ describeWith(
   describe('idle', () => {
     beforeAll(async () => {
       prometheus = await scrape();
-      // Long enough for two evaluations of a rule that looks at rates of the last scrapes.
+      // Wait for the recorded ratios, and for more than 8 scrapes of both nodes.
       await eventually(async () => {
         expect((await prometheus.query('holdfast_slo:bad:ratio_rate5m')).length).toBeGreaterThan(0);
         expect((await prometheus.query('count_over_time(holdfast_history_size_bytes[1m]) > 8')).length).toBe(2);
@@ -89,7 +89,7 @@ describeWith(
       if (panel.idle === undefined) await eventually(async () => expect(await empty(panel)).toEqual([]));
     });
 
-    test('counters of every label value are there, at zero', async () => {
+    test('counters are exported for every combination of label values', async () => {
       for (const [name, definition] of Object.entries<MetricDefinition>(METRICS)) {
         if (definition.type !== 'counter') continue;
         const series = await prometheus.query(`count(${prometheusName(name, definition)}{instance="node-1"})`);
@@ -123,7 +123,7 @@ describeWith(
         const lines = await Promise.all(PANELS.map(async ({ name, panel }) => ({ name, lacks: await empty(panel) })));
         expect(lines.filter(({ lacks }) => lacks.length > 0)).toEqual([]);
       }).catch(() => {
-        // The tests below say which.
+        // Ignored: the tests below fail for each panel without data.
       });
     }, 120_000);
     afterAll(async () => {
@@ -135,7 +135,7 @@ describeWith(
       await eventually(async () => expect(await empty(panel)).toEqual([]));
     });
 
-    test('a panel of something that nobody exports would be found', async () => {
+    test('a query of a metric that no node exports is reported as empty', async () => {
       const { panel } = PANELS[0] as (typeof PANELS)[number];
       expect(await empty({ ...panel, queries: [{ expr: 'holdfast_nothing', legend: 'nothing' }] })).toHaveLength(1);
     });
@@ -149,7 +149,7 @@ describeWith(
       expect(missing).toEqual([]);
     });
 
-    test('only the watchdog fires', async () => {
+    test('only Watchdog fires', async () => {
       await eventually(async () => expect(await prometheus.firing()).toEqual(['Watchdog']));
     });
   });

@@ -1,6 +1,6 @@
 /**
- * Every alert by Prometheus' own test tool: silent while all is well, firing at the end of its fault, silent after it.
- * That the fault really looks so in the series is shown by `tests/drills`, with real faults.
+ * Every alert on simulated series, with promtool: silent before its fault, firing at the end of it, silent after it.
+ * That real faults produce such series is tested by `tests/drills`.
  */
 import { execFile } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
@@ -24,7 +24,7 @@ describeWith('promtool')('rules', () => {
   });
   afterAll(() => removeTemporary(directory));
 
-  /** What promtool says of a test with these groups: `SUCCESS` alone, or what failed. */
+  /** Output of promtool for one test with these groups: `SUCCESS`, or the failures. */
   async function promtool(check: { readonly name: string }, groups: readonly RuleGroup[], evaluation = '1m') {
     const base = join(directory, check.name.replaceAll(' ', '-'));
     const rule_files = groups.map((group) => {
@@ -40,11 +40,11 @@ describeWith('promtool')('rules', () => {
     return (stdout + stderr).replace(/^Unit Testing:.*\n/, '').trim();
   }
 
-  /** Days are evaluated every five minutes: the rules' own pace would take minutes here, and tell the same. */
+  /** Scenarios of days are evaluated every 5 minutes of simulated time: every minute would make the test slow. */
   const play = (scenario: Scenario, groups = groupOf(scenario)) =>
     promtool(promtoolTest(scenario), groups, scenario.minutes[0] > 1_000 ? '5m' : '1m');
 
-  test('are valid', async () => {
+  test('pass promtool check with lint', async () => {
     const files = RULE_GROUPS.map((group) => {
       const file = join(directory, `check-${group.name}.yml`);
       writeFileSync(file, ruleFile(group));
@@ -53,7 +53,7 @@ describeWith('promtool')('rules', () => {
     expect((await run('promtool', ['check', 'rules', '--lint-fatal', ...files])).stdout).toContain('SUCCESS');
   });
 
-  test('each alert has a scenario, and each scenario an alert', () => {
+  test('every alert has a scenario, and every scenario an alert', () => {
     const names = ALERTS.map(({ alert }) => alert).filter((name) => name !== 'Watchdog');
     const fired = SCENARIOS.filter(({ silent }) => !silent).map(({ alert }) => alert);
     expect([...new Set(fired)].sort()).toEqual(names.sort());
@@ -63,7 +63,7 @@ describeWith('promtool')('rules', () => {
     SCENARIOS.map(
       (scenario) =>
         [
-          `${titleOf(scenario)}: ${scenario.silent ? 'keeps still' : 'fires, and only while it lasts'}`,
+          `${titleOf(scenario)}: ${scenario.silent ? 'does not fire' : 'fires during the fault and resolves after it'}`,
           scenario,
         ] as const,
     ),
@@ -76,14 +76,14 @@ describeWith('promtool')('rules', () => {
   );
 
   test(
-    'a healthy fleet fires only the watchdog',
+    'a healthy fleet fires only Watchdog',
     async () => {
       expect(await promtool(healthyTest(4), RULE_GROUPS)).toBe('SUCCESS');
     },
     PROMTOOL_MS,
   );
 
-  test('a wrong threshold is found', async () => {
+  test('a wrong threshold fails its scenario', async () => {
     const scenario = SCENARIOS.find(({ alert }) => alert === 'HoldfastHeadroomLow') as Scenario;
     const broken = groupOf(scenario).map((group) => ({
       ...group,

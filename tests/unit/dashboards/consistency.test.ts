@@ -1,4 +1,4 @@
-/** Catalogue, dashboards, rules and runbooks against each other: nothing that nobody shows, nothing shown that nobody exports. */
+/** Metric catalogue, dashboards, rules and runbooks must match: every metric is shown, and every metric shown is exported. */
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
@@ -20,7 +20,7 @@ const seriesOf = ([name, definition]: [string, MetricDefinition]) =>
     : [prometheusName(name, definition)];
 const exported = new Map(Object.entries<MetricDefinition>(ALL_METRICS).map((entry) => [entry[0], seriesOf(entry)]));
 const recorded = RULE_GROUPS.flatMap(({ recordings = [] }) => recordings.map(({ record }) => record));
-/** What Prometheus and the exporter add themselves. */
+/** Series that Prometheus and the exporter add. */
 const BUILT_IN = ['up', 'ALERTS', 'target_info'];
 const known = new Set([...[...exported.values()].flat(), ...recorded, ...BUILT_IN]);
 
@@ -49,11 +49,11 @@ test('every metric is shown on a dashboard', () => {
       panelsOf(board).flatMap(({ queries }) => queries.flatMap(({ expr }) => metricsIn(expr))),
     ),
   );
-  // Behind a recorded series stand the metrics that it is made of.
+  // A recorded series shows the metrics that it is computed from.
   for (const { recordings = [] } of RULE_GROUPS)
     for (const { record, expr } of recordings)
       if (shown.has(record)) for (const name of metricsIn(expr)) shown.add(name);
-  // A game day marks itself on every dashboard, as an annotation.
+  // The metric of game days is shown as an annotation on every dashboard.
   const annotated = ALL_BOARDS.flatMap((board) =>
     (grafanaDashboard(board).annotations?.list ?? []).flatMap(({ expr = '' }) => metricsIn(expr)),
   );
@@ -67,9 +67,28 @@ test('every recorded series is used', () => {
   expect(recorded.filter((name) => !used.has(name))).toEqual([]);
 });
 
-test('what is generated is up to date (npm run dashboards)', () => {
+test('generated files are up to date (npm run dashboards)', () => {
   expect(stalePaths()).toEqual([]);
   expect(generatedFiles().size).toBeGreaterThan(40);
+});
+
+/** Characters that fit a notification on a phone. */
+const SUMMARY_MAX = 80;
+const DESCRIPTION_MAX = 300;
+
+/** An alert text with long values in place of its templates. */
+function rendered(text: string): string {
+  return text
+    .replaceAll('{{ $labels.instance }}', '10.30.128.200:9464')
+    .replaceAll('{{ $labels.kind }}', 'resident')
+    .replaceAll('{{ $labels.finding }}', 'duplicated')
+    .replaceAll(/\{\{ \$value[^}]*\}\}/g, '12.34%')
+    .replaceAll(/\{\{ with [^}]*\}\}|\{\{ end \}\}/g, '')
+    .replaceAll(/\{\{ (\.|\$labels\.zone) \}\}/g, 'us-east-1a');
+}
+
+test('alert texts use only templates whose length is known', () => {
+  for (const { summary, description } of ALERTS) expect(rendered(summary + description)).not.toContain('{{');
 });
 
 describe('alerts', () => {
@@ -78,15 +97,17 @@ describe('alerts', () => {
     expect(existsSync(join(ROOT, 'runbooks', 'alerts', `${name}.md`))).toBe(true);
     for (const text of [alert.summary, alert.description, alert.threshold]) expect(text.length).toBeGreaterThan(10);
     expect(alert.summary).not.toMatch(/\.$/);
+    expect(rendered(alert.summary).length).toBeLessThanOrEqual(SUMMARY_MAX);
+    expect(rendered(alert.description).length).toBeLessThanOrEqual(DESCRIPTION_MAX);
     expect(BOARDS).toContain(alert.board);
   });
 
-  test('have names of their own', () => {
+  test('have unique names', () => {
     const names = ALERTS.map(({ alert }) => alert);
     expect(new Set(names).size).toBe(names.length);
   });
 
-  test('and no runbook is left of one that is gone', () => {
+  test('have one runbook each, and no other runbook exists', () => {
     const pages = readdirSync(join(ROOT, 'runbooks', 'alerts')).map((file) => file.replace('.md', ''));
     expect(pages.sort()).toEqual([...ALERTS.map(({ alert }) => alert), 'README'].sort());
   });
@@ -95,7 +116,7 @@ describe('alerts', () => {
 describe('dashboards', () => {
   const alerts = new Set([...ALERTS.map(({ alert }) => alert), 'README']);
 
-  test('are all there, each under its own uid', () => {
+  test('are complete, with unique uids and panel ids', () => {
     expect(ALL_BOARDS.map(({ name }) => name)).toEqual(BOARDS);
     const built = ALL_BOARDS.map(grafanaDashboard);
     expect(built.map(({ uid }) => uid)).toEqual(BOARDS.map(boardUid));
@@ -106,7 +127,7 @@ describe('dashboards', () => {
   });
 
   test.each(ALL_BOARDS.map((board) => [board.name, board] as const))(
-    '%s: unit, description and runbook of every panel',
+    '%s: every panel has a unit, a description and a runbook',
     (_, board) => {
       for (const panel of panelsOf(board)) {
         expect(panel.unit).not.toBe('');
@@ -117,10 +138,10 @@ describe('dashboards', () => {
     },
   );
 
-  test.each(ALL_BOARDS.map((board) => [board.name, board] as const))('%s: no panel lies over another', (_, board) => {
+  test.each(ALL_BOARDS.map((board) => [board.name, board] as const))('%s: panels do not overlap', (_, board) => {
     const cells = new Set<string>();
     for (const { gridPos } of grafanaDashboard(board).panels ?? []) {
-      if (!gridPos) throw new Error('a panel without a place');
+      if (!gridPos) throw new Error('A panel has no position.');
       expect(gridPos.x + gridPos.w).toBeLessThanOrEqual(24);
       for (let x = gridPos.x; x < gridPos.x + gridPos.w; x++)
         for (let y = gridPos.y; y < gridPos.y + gridPos.h; y++) {
@@ -131,12 +152,12 @@ describe('dashboards', () => {
   });
 });
 
-describe('the names are the same through the Prometheus exporter and through OTLP', () => {
+describe('the Prometheus exporter and OTLP give a metric the same name', () => {
   test.each(Object.entries<MetricDefinition>(ALL_METRICS))('%s', (name, definition) => {
     expect(otlpName(name, definition)).toBe(prometheusName(name, definition));
   });
 
-  test('and the rule knows names that would differ', () => {
+  test('the naming rule of OTLP adds missing units and suffixes', () => {
     expect(otlpName('fanout.duration', { type: 'histogram', unit: 's' })).toBe('fanout_duration_seconds');
     expect(otlpName('bytes.sent', { type: 'counter', unit: 'By' })).toBe('bytes_sent_bytes_total');
     expect(otlpName('loop.utilization', { type: 'gauge', unit: '1' })).toBe('loop_utilization_ratio');
@@ -144,9 +165,9 @@ describe('the names are the same through the Prometheus exporter and through OTL
 });
 
 /**
- * How the collector and Prometheus name an OTLP metric (UnderscoreEscapingWithSuffixes, prometheus/otlptranslator,
- * metric_namer.go): the unit behind the name unless it ends in it (some versions: unless it is one of its words), a bracketed unit left out, `ratio` for a
- * gauge of unit 1, and `total` at the end of a counter.
+ * The Prometheus name of an OTLP metric (UnderscoreEscapingWithSuffixes, prometheus/otlptranslator, metric_namer.go). The unit
+ * is appended unless the name ends in it (in some versions: unless it is one of the words). A unit in braces is omitted. A
+ * gauge of unit 1 gets `ratio`, a counter gets `total` at the end.
  */
 function otlpName(name: string, { type, unit }: Pick<MetricDefinition, 'type' | 'unit'>): string {
   const units: Readonly<Record<string, string>> = { s: 'seconds', By: 'bytes', '1': '' };

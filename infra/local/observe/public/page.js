@@ -1,4 +1,4 @@
-/** Draws the dashboards, and fetches the series of each panel every two seconds. Inserts text as text, never as HTML. */
+/** Draws the dashboards and refreshes the series of each panel. Inserts all text as text, never as HTML. */
 const REFRESH_MS = 2_000;
 const HIDDEN_LABELS = ['__name__', 'alertstate', 'job', 'otel_scope_name'];
 
@@ -15,7 +15,7 @@ function element(name, properties = {}, ...children) {
 
 const currentName = () => location.pathname.replace(/^\/d\/holdfast-/, '').replace(/^\//, '') || 'overview';
 
-/** Formats a value in the unit of the panel, one of Grafana's unit names. */
+/** Formats a value in the Grafana unit of the panel. */
 function format(value, unit) {
   if (unit === 'percentunit') return `${round(value * 100)} %`;
   if (unit === 's') return value >= 1 || value === 0 ? `${round(value)} s` : `${round(value * 1_000)} ms`;
@@ -59,12 +59,12 @@ function showBoard(board) {
   );
 }
 
-/** Turns text between backticks into code elements. */
+/** Text between backticks becomes a code element. */
 function withCode(text) {
   return text.split('`').map((part, i) => (i % 2 === 0 ? part : element('code', { textContent: part })));
 }
 
-/** Hides series of a large stack that are zero throughout, so that they do not fill the legend. Shows all if all are zero. */
+/** Hides lines of a large stack that are always 0, unless all are: the legend would be too long. */
 function worthShowing({ kind }, series) {
   if (kind !== 'stack' || series.length <= 4) return series;
   const some = series.filter(({ points }) => points.some(([, value]) => value !== 0));
@@ -96,7 +96,7 @@ function draw(figure, panel, series) {
   );
   figure.dataset.series = String(shown.length);
   target.className = shown.length === 0 ? 'chart none' : panel.kind === 'value' ? 'chart value' : 'chart';
-  if (shown.length === 0) replaceText(target, panel, `No data: ${panel.idle ?? 'not yet'}`);
+  if (shown.length === 0) replaceText(target, panel, `No data${panel.idle ? `: ${panel.idle}` : ' yet'}`);
   else if (panel.kind === 'value') replaceText(target, panel, format(shown[0].points.at(-1)[1], panel.unit));
   else if (panel.kind === 'table') target.replaceChildren(tableOf(shown));
   else drawLines(target, panel, shown);

@@ -1,4 +1,4 @@
-/** Reading PromQL: what an expression names, and time compressed in it. */
+/** PromQL: the metrics of an expression, compressed durations, and the query builders. */
 import { describe, expect, test } from '@jest/globals';
 import { compressGroup } from '../../../../dashboards/lib/compressed.ts';
 import { compress, compressDuration, metricsIn, secondsOf } from '../../../../dashboards/lib/promql.ts';
@@ -15,8 +15,8 @@ describe('metrics in an expression', () => {
     expect(metricsIn(expr)).toEqual(names);
   });
 
-  test('what is no PromQL is an error', () => {
-    expect(() => metricsIn('sum(rate(a[5m])')).toThrow('No PromQL');
+  test('invalid PromQL is an error', () => {
+    expect(() => metricsIn('sum(rate(a[5m])')).toThrow('Invalid PromQL');
   });
 });
 
@@ -34,10 +34,10 @@ describe('compressed time', () => {
   test('durations', () => {
     expect(secondsOf('1h30m')).toBe(5_400);
     expect(compressDuration('2m', 60)).toBe('2000ms');
-    expect(() => secondsOf('soon')).toThrow('No duration: soon');
+    expect(() => secondsOf('soon')).toThrow('Invalid duration: soon');
   });
 
-  test('a group: expressions of both kinds, and how long an alert must hold', () => {
+  test('a group: recordings, alert expressions and `for`', () => {
     const alert = {
       alert: 'A',
       expr: 'a[1m]',
@@ -56,7 +56,7 @@ describe('compressed time', () => {
 
 describe('queries', () => {
   const q = queries({ range: '5m', match: 'instance=~"$node"' });
-  test('carry their matchers and labels', () => {
+  test('contain matchers and labels', () => {
     expect(
       q.rate('holdfast.publishes', { where: { result: ['failed', 'stored'] }, not: { via: 'ws' }, by: ['via'] }),
     ).toBe('sum by (via) (rate(holdfast_publishes_total{instance=~"$node", result=~"failed|stored", via!="ws"}[5m]))');
@@ -64,7 +64,7 @@ describe('queries', () => {
       'histogram_quantile(0.99, sum by (le, instance) (rate(holdfast_delivery_lag_seconds_bucket{instance=~"$node"}[5m])))',
     );
   });
-  test('a bound that is no bucket is refused: its share would silently be zero', () => {
+  test('a bound that is not a bucket is an error, because its share would always be 0', () => {
     expect(() => q.within('holdfast.delivery.lag.seconds', 0.3)).toThrow('has no bucket of 0.3');
   });
 });
