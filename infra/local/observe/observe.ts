@@ -1,4 +1,7 @@
-/** The processes that observe a local cluster: probe, load, Prometheus, page, and Grafana if it is installed. Starts and stops them together. */
+/**
+ * The processes that observe a local cluster: probe, load, Prometheus, page, and Grafana if it is installed. Starts and
+ * stops them together.
+ */
 import { join } from 'node:path';
 import { ruleFile } from '../../../dashboards/lib/rule.ts';
 import { RULE_GROUPS } from '../../../dashboards/rules/index.ts';

@@ -1,4 +1,7 @@
-/** The page with the dashboards: an HTTP server on loopback, without a login, that serves the boards and the results of their queries. */
+/**
+ * The page with the dashboards: an HTTP server on loopback, without a login, that serves the boards and the results of
+ * their queries.
+ */
 import { readFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import { join } from 'node:path';

@@ -1,4 +1,4 @@
-/** `npm run token`: prints a token for a local Holdfast. Owns the command line; what a token is, is `sign-token.ts`. */
+/** `npm run token`: prints a token for a local Holdfast. Owns the command line; `sign-token.ts` owns the contents of a token. */
 import { Command, CommanderError, InvalidArgumentError } from 'commander';
 import { readState } from '../start/state.ts';
 import { signToken } from './sign-token.ts';
@@ -12,7 +12,7 @@ interface Options {
   readonly json?: boolean;
 }
 
-/** Wrong usage or configuration: told in one line, exit code 2. */
+/** Wrong usage or configuration. The message is one line; exit code 2. */
 class UsageError extends Error {}
 
 const program = new Command('npm run token --')
@@ -55,7 +55,7 @@ function secretOf(options: Options): string {
   return secret;
 }
 
-/** `a,b c` and `a b c` mean the same; no channel name has a comma. */
+/** Accepts `a,b c` as well as `a b c`: channel names contain no comma. */
 function patterns(values: readonly string[]): string[] {
   return values.flatMap((value) => value.split(',')).filter(Boolean);
 }

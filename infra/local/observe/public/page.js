@@ -1,4 +1,6 @@
-/** Draws the dashboards, and fetches the series of each panel every two seconds. Inserts text as text, never as HTML. */
+/**
+ * Draws the dashboards, and fetches the series of each panel every two seconds. Inserts text as text, never as HTML.
+ */
 const REFRESH_MS = 2_000;
 const HIDDEN_LABELS = ['__name__', 'alertstate', 'job', 'otel_scope_name'];
 
@@ -64,7 +66,10 @@ function withCode(text) {
   return text.split('`').map((part, i) => (i % 2 === 0 ? part : element('code', { textContent: part })));
 }
 
-/** Hides series of a large stack that are zero throughout, so that they do not fill the legend. Shows all if all are zero. */
+/**
+ * Hides series of a large stack that are zero throughout, so that they do not fill the legend. Shows all if all are
+ * zero.
+ */
 function worthShowing({ kind }, series) {
   if (kind !== 'stack' || series.length <= 4) return series;
   const some = series.filter(({ points }) => points.some(([, value]) => value !== 0));
