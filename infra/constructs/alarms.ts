@@ -1,4 +1,7 @@
-/** Makes CloudWatch alarms of the values in plan/observability/alarms.ts. Each notifies the on-call topic when it fires and when it ends. */
+/**
+ * Makes CloudWatch alarms of the values in plan/observability/alarms.ts. Each notifies the on-call topic when it fires
+ * and when it ends.
+ */
 import { CloudwatchMetricAlarm } from '@cdktf/provider-aws/lib/cloudwatch-metric-alarm/index.js';
 import { Construct } from 'constructs';
 import type { Environment } from '../environments/types.ts';

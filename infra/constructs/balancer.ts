@@ -94,7 +94,8 @@ export class Balancer extends Construct {
       // Sends the next connection to the node with the fewest requests in flight, so new tasks fill up first.
       loadBalancingAlgorithmType: 'least_outstanding_requests',
       deregistrationDelay: String(environment.service.deregistrationDelay),
-      // An open WebSocket stays on its node without the cookie. The cookie sends HTTP requests around it to the same node.
+      // An open WebSocket stays on its node without the cookie. The cookie sends HTTP requests around it to the same
+      // node.
       stickiness: { enabled: true, type: 'lb_cookie', cookieDuration: STICKY_SECONDS },
       // Checks liveness, not readiness: ECS kills tasks that fail, and must not kill a full node or one without Redis.
       healthCheck: {

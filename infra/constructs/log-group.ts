@@ -3,7 +3,10 @@ import { CloudwatchLogGroup } from '@cdktf/provider-aws/lib/cloudwatch-log-group
 import { Construct } from 'constructs';
 
 export interface LogGroupProps {
-  /** Full name: `logName`, or the name that an AWS service prescribes. A group that AWS creates itself would never expire or be deleted. */
+  /**
+   * Full name: `logName`, or the name that an AWS service prescribes. A group that AWS creates itself would never
+   * expire or be deleted.
+   */
   readonly name: string;
   readonly days: number;
   /** ARN of the KMS key. */

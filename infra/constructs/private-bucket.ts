@@ -1,4 +1,6 @@
-/** An S3 bucket without public access, with TLS only, encryption and versions. A policy elsewhere cannot make it public. */
+/**
+ * An S3 bucket without public access, with TLS only, encryption and versions. A policy elsewhere cannot make it public.
+ */
 import { DataAwsCallerIdentity } from '@cdktf/provider-aws/lib/data-aws-caller-identity/index.js';
 import {
   DataAwsIamPolicyDocument,

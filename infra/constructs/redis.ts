@@ -24,7 +24,8 @@ export interface RedisProps {
 const PARAMETERS: Readonly<Record<string, string>> = {
   // Never evicts tickets and presence silently: a full Redis answers with an error, which the server counts.
   'maxmemory-policy': 'noeviction',
-  // Disconnects a node that reads too slowly, at 64 MiB of unread output or 16 MiB for 60 s. The node then catches up from the history.
+  // Disconnects a node that reads too slowly, at 64 MiB of unread output or 16 MiB for 60 s. The node then catches up
+  // from the history.
   'client-output-buffer-limit-pubsub-hard-limit': String(64 * 1024 * 1024),
   'client-output-buffer-limit-pubsub-soft-limit': String(16 * 1024 * 1024),
   'client-output-buffer-limit-pubsub-soft-seconds': '60',
@@ -112,7 +113,9 @@ export class Redis extends Construct {
     return { user, group };
   }
 
-  /** A user group of the Redis engine must contain a user "default"; this one is disabled. A Valkey group needs none. */
+  /**
+   * A user group of the Redis engine must contain a user "default"; this one is disabled. A Valkey group needs none.
+   */
   private defaultUsers(environment: Environment): ElasticacheUser[] {
     if (environment.redis.engine === 'valkey') return [];
     const user = new ElasticacheUser(this, 'default', {

@@ -1,4 +1,7 @@
-/** The image registry of the server (ECR). Part of the data stack, so that a rollback finds its image even after the service stack was destroyed. */
+/**
+ * The image registry of the server (ECR). Part of the data stack, so that a rollback finds its image even after the
+ * service stack was destroyed.
+ */
 import { EcrLifecyclePolicy } from '@cdktf/provider-aws/lib/ecr-lifecycle-policy/index.js';
 import { EcrRepository } from '@cdktf/provider-aws/lib/ecr-repository/index.js';
 import { Construct } from 'constructs';

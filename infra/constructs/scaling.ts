@@ -71,7 +71,10 @@ export class Scaling extends Construct {
     this.alarm(policy, alarmName, fewer.arn);
   }
 
-  /** Is 1 in each minute in which both metrics are low. It does not notify the on-call topic: low load is normal at night. */
+  /**
+   * Is 1 in each minute in which both metrics are low. It does not notify the on-call topic: low load is normal at
+   * night.
+   */
   private alarm({ metric, scaleIn }: ScalingPolicy, alarmName: string, policyArn: string): void {
     const { connectionsBelow, cpuPercentBelow, minutes } = scaleIn;
     const dimensions = { ...metric.dimensions };

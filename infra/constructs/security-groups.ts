@@ -41,7 +41,8 @@ export class SecurityGroups extends Construct {
 
   constructor(scope: Construct, id: string, { environment, vpc }: SecurityGroupsProps) {
     super(scope, id);
-    // AWS creates a default group that allows all traffic among its members. Terraform removes its rules; no resource uses it.
+    // AWS creates a default group that allows all traffic among its members. Terraform removes its rules; no resource
+    // uses it.
     new DefaultSecurityGroup(this, 'default', { vpcId: vpc.id, tags: { Name: nameOf(environment, 'default-closed') } });
     const make = (name: GroupName) =>
       new SecurityGroup(this, name, {

@@ -55,7 +55,8 @@ export class ServerService extends Construct {
       deploymentMaximumPercent: 200,
       deploymentCircuitBreaker: { enable: true, rollback: true },
       deploymentController: { type: 'ECS' },
-      // Rebalancing would stop tasks, and with them thousands of connections. ECS spreads tasks over zones at their start anyway.
+      // Rebalancing would stop tasks, and with them thousands of connections. ECS spreads tasks over zones at their
+      // start anyway.
       availabilityZoneRebalancing: 'DISABLED',
       healthCheckGracePeriodSeconds: 60,
       enableEcsManagedTags: true,

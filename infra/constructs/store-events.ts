@@ -1,4 +1,7 @@
-/** Sends database events that no metric shows to the on-call topic: failovers, restarts, failures, low storage, recovery, security patches. */
+/**
+ * Sends database events that no metric shows to the on-call topic: failovers, restarts, failures, low storage,
+ * recovery, security patches.
+ */
 import { DbEventSubscription } from '@cdktf/provider-aws/lib/db-event-subscription/index.js';
 import { Construct } from 'constructs';
 import { nameOf } from '../environments/names.ts';

@@ -1,7 +1,9 @@
 /** Names of resources that more than one construct needs. Pure. */
 import type { Environment } from './types.ts';
 
-/** Name of a resource: `holdfast-prod-nodes`. Keep `what` short: the name of a target group has at most 32 characters. */
+/**
+ * Name of a resource: `holdfast-prod-nodes`. Keep `what` short: the name of a target group has at most 32 characters.
+ */
 export function nameOf(environment: Environment, what: string): string {
   return `holdfast-${environment.name}-${what}`;
 }
@@ -9,7 +11,10 @@ export function nameOf(environment: Environment, what: string): string {
 /** Name of a log group, except where an AWS service prescribes it. */
 export const logName = (environment: Environment, what: string) => `/${nameOf(environment, what)}`;
 
-/** Names of the ECS cluster and service. Metrics carry them as dimensions, so they must be known before the resources exist. */
+/**
+ * Names of the ECS cluster and service. Metrics carry them as dimensions, so they must be known before the resources
+ * exist.
+ */
 export const clusterName = (environment: Environment) => `holdfast-${environment.name}`;
 export const SERVER_SERVICE = 'server';
 

@@ -1,8 +1,13 @@
-/** How long a node takes to notice its deregistration, to drain and to stop, from the settings of its environment. Pure. */
+/**
+ * How long a node takes to notice its deregistration, to drain and to stop, from the settings of its environment. Pure.
+ */
 import { SETTINGS } from '../../server/config.ts';
 import type { Environment } from './types.ts';
 
-/** Time that the server needs after its drain to close its stores and exit, seconds: more than STOP_GRACE_MS in server/main.ts. */
+/**
+ * Time that the server needs after its drain to close its stores and exit, seconds: more than STOP_GRACE_MS in
+ * server/main.ts.
+ */
 const CLOSING_SECONDS = 15;
 
 /** A time setting of the server: the value of the environment, otherwise the default. */

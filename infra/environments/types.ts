@@ -1,4 +1,7 @@
-/** The type of an environment: every size, limit and time of a deployment, each with its unit. Types only; the values are in `values.ts`. */
+/**
+ * The type of an environment: every size, limit and time of a deployment, each with its unit. Types only; the values
+ * are in `values.ts`.
+ */
 export const ENVIRONMENT_NAMES = ['dev', 'staging', 'prod'] as const;
 export type EnvironmentName = (typeof ENVIRONMENT_NAMES)[number];
 
@@ -12,7 +15,10 @@ export interface NetworkSettings {
    * zone fails, all zones lose the internet. `per-zone`: one NAT gateway in each zone.
    */
   readonly nat: 'one' | 'per-zone';
-  /** Interface endpoints for ECR, logs, secrets, metrics and traces, so that this traffic avoids NAT. Each costs about $7 a month and zone. */
+  /**
+   * Interface endpoints for ECR, logs, secrets, metrics and traces, so that this traffic avoids NAT. Each costs about
+   * $7 a month and zone.
+   */
   readonly endpoints: boolean;
   /** Retention of the VPC flow logs, days. */
   readonly flowLogDays: number;
@@ -39,7 +45,10 @@ export interface RedisSettings {
   readonly engine: 'redis' | 'valkey';
   readonly version: string;
   readonly nodeType: string;
-  /** Replicas of each primary, in other zones, for automatic failover. With 0, Holdfast works degraded from a failure until AWS has replaced the node. */
+  /**
+   * Replicas of each primary, in other zones, for automatic failover. With 0, Holdfast works degraded from a failure
+   * until AWS has replaced the node.
+   */
   readonly replicas: number;
   /**
    * Primaries in cluster mode: sharded Pub/Sub spreads the channels over them. 0 turns cluster mode off, with a single
@@ -58,7 +67,10 @@ export interface ServiceSettings {
   readonly maxTasks: number;
   /** Connections per task that autoscaling aims at. */
   readonly targetConnections: number;
-  /** Connections that a task accepts (MAX_CONNECTIONS). The margin above the target absorbs reconnect storms while new tasks start. */
+  /**
+   * Connections that a task accepts (MAX_CONNECTIONS). The margin above the target absorbs reconnect storms while new
+   * tasks start.
+   */
   readonly maxConnections: number;
   /** Average CPU of the tasks that autoscaling aims at, percent. */
   readonly targetCpuPercent: number;
@@ -123,7 +135,10 @@ export type StateSettings =
 export interface Environment {
   readonly name: EnvironmentName;
   readonly region: string;
-  /** Refuses deletion, in Terraform of all that cannot be recovered, in AWS of the load balancer and the database; and requires redundancy. */
+  /**
+   * Refuses deletion, in Terraform of all that cannot be recovered, in AWS of the load balancer and the database; and
+   * requires redundancy.
+   */
   readonly protected: boolean;
   /** Undefined: clients use plain HTTP and the load balancer's own name. For development only. */
   readonly domain: DomainSettings | undefined;
@@ -133,7 +148,10 @@ export interface Environment {
   readonly service: ServiceSettings;
   readonly observability: ObservabilitySettings;
   readonly state: StateSettings;
-  /** Raise it to generate new signing keys and a new Grafana password. Once all tasks run with the new keys, older tokens and tickets are refused. */
+  /**
+   * Raise it to generate new signing keys and a new Grafana password. Once all tasks run with the new keys, older
+   * tokens and tickets are refused.
+   */
   readonly secretsVersion: number;
   readonly tags: Readonly<Record<string, string>>;
 }

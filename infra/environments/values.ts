@@ -113,7 +113,9 @@ const staging: Environment = {
   tags: { Service: 'holdfast' },
 };
 
-/** Survives the loss of a zone without manual work: three zones, each with a NAT gateway, and standbys of both stores. */
+/**
+ * Survives the loss of a zone without manual work: three zones, each with a NAT gateway, and standbys of both stores.
+ */
 const prod: Environment = {
   name: 'prod',
   region: 'us-east-1',

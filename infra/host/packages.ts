@@ -78,7 +78,10 @@ async function aptGet(args: readonly string[], logs: string, { deadline, signal 
   return `apt-get ${args[0]} failed: ${complaint ?? describeExit(exit)}`;
 }
 
-/** Installs the policy file that stops Debian from starting services of new packages. Returns a function that removes it. */
+/**
+ * Installs the policy file that stops Debian from starting services of new packages. Returns a function that removes
+ * it.
+ */
 function forbidServices(): () => void {
   if (existsSync(POLICY)) return () => undefined;
   writeFileSync(

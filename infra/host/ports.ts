@@ -73,7 +73,9 @@ async function claimBlock(): Promise<number> {
   throw new Error(`No free ports found from ${FIRST} to ${FIRST + BLOCKS * BLOCK_SIZE - 1} on 127.0.0.1.`);
 }
 
-/** Listens on a port without keeping the process alive. Returns a function that releases it, or null when it is taken. */
+/**
+ * Listens on a port without keeping the process alive. Returns a function that releases it, or null when it is taken.
+ */
 function listen(port: number): Promise<(() => Promise<void>) | null> {
   return new Promise((resolve) => {
     const server = createServer();

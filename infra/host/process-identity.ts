@@ -4,7 +4,9 @@
  */
 import { readdirSync, readFileSync } from 'node:fs';
 
-/** Identifies one process permanently. The kernel reuses pids, but the new process has another start time or boot id. */
+/**
+ * Identifies one process permanently. The kernel reuses pids, but the new process has another start time or boot id.
+ */
 export interface ProcessIdentity {
   readonly pid: number;
   /** Boot id, and start time in clock ticks since boot. Empty without /proc. */

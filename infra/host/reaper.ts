@@ -73,7 +73,10 @@ export function release(pid: number): void {
   rest();
 }
 
-/** Creates a private directory below the temporary directory of the system. It is removed when this process exits, at the latest. */
+/**
+ * Creates a private directory below the temporary directory of the system. It is removed when this process exits, at
+ * the latest.
+ */
 export function temporaryDirectory(name: string): string {
   hook();
   const directory = mkdtempSync(join(tmpdir(), `holdfast-${name}-`));

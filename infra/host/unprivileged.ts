@@ -17,7 +17,10 @@ export interface User {
 /** The system user without permissions, with its usual ids. */
 const FALLBACK: User = { name: `nobody`, uid: 65_534, gid: 65_534 };
 
-/** The user for servers that must not run as root: `postgres` if it exists, otherwise `nobody`. Undefined when this process is not root. */
+/**
+ * The user for servers that must not run as root: `postgres` if it exists, otherwise `nobody`. Undefined when this
+ * process is not root.
+ */
 export function unprivilegedUser(): User | undefined {
   if (process.getuid?.() !== 0) return undefined;
   return lookUp('postgres') ?? lookUp(FALLBACK.name) ?? FALLBACK;

@@ -60,7 +60,10 @@ function addNode(root: string, work: string): void {
   symlinkSync('../lib/node_modules/npm/bin/npm-cli.js', join(root, 'usr/local/bin/npm'));
 }
 
-/** Imports the archive as an image. Copies the certificate authorities of this machine: behind a TLS proxy, npm needs them. */
+/**
+ * Imports the archive as an image. Copies the certificate authorities of this machine: behind a TLS proxy, npm needs
+ * them.
+ */
 export function importBase(tar: string, image: string, storage: BuildahStorage): void {
   const buildah = (...args: string[]) =>
     execFileSync('buildah', [...buildahStorage(storage), ...args], { encoding: 'utf8' }).trim();

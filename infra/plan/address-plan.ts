@@ -13,7 +13,9 @@ export type Tier = (typeof TIERS)[number];
 const BITS = 4;
 const PLACES_PER_TIER = 4;
 
-/** The range of the subnet of a tier in zone 0, 1, 2 … . Example: `10.30.0.0/16`, private, zone 0 -> `10.30.64.0/20`. */
+/**
+ * The range of the subnet of a tier in zone 0, 1, 2 … . Example: `10.30.0.0/16`, private, zone 0 -> `10.30.64.0/20`.
+ */
 export function subnetCidr(vpcCidr: string, tier: Tier, zone: number): string {
   const [address = '', prefix = ''] = vpcCidr.split('/');
   const length = Number(prefix) + BITS;

@@ -1,4 +1,7 @@
-/** `npm run simulate`: replays a curve of connections against the autoscaling policy of an environment and draws the result. */
+/**
+ * `npm run simulate`: replays a curve of connections against the autoscaling policy of an environment and draws the
+ * result.
+ */
 import { writeFileSync } from 'node:fs';
 import Table from 'cli-table3';
 import { Command, InvalidArgumentError, Option } from 'commander';

@@ -22,7 +22,9 @@ export class EnvironmentStack extends TerraformStack {
     this.keepState(environment, name);
   }
 
-  /** Adds outputs under exactly these names: operators and scripts read them (`cdktf output`, `terraform output -json`). */
+  /**
+   * Adds outputs under exactly these names: operators and scripts read them (`cdktf output`, `terraform output -json`).
+   */
   protected report(outputs: Readonly<Record<string, string>>): void {
     for (const [name, value] of Object.entries(outputs))
       new TerraformOutput(this, `output-${name}`, { value }).overrideLogicalId(name);

@@ -1,4 +1,7 @@
-/** The observability stack: alert rules, alert manager, CloudWatch alarms, on-call topic, Grafana, probes. Clients do not depend on it. */
+/**
+ * The observability stack: alert rules, alert manager, CloudWatch alarms, on-call topic, Grafana, probes. Clients do
+ * not depend on it.
+ */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Construct } from 'constructs';

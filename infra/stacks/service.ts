@@ -1,4 +1,7 @@
-/** The service stack: load balancer, firewall, ECS cluster, nodes, autoscaling. Holds no state, so it can be destroyed and created again. */
+/**
+ * The service stack: load balancer, firewall, ECS cluster, nodes, autoscaling. Holds no state, so it can be destroyed
+ * and created again.
+ */
 import type { Construct } from 'constructs';
 import { Balancer } from '../constructs/balancer.ts';
 import { Cluster } from '../constructs/cluster.ts';

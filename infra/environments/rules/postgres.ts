@@ -9,7 +9,10 @@ const VERSION_MIN = 14;
 /** RDS for PostgreSQL sets max_connections to DBInstanceClassMemory / 9531392, at most 5,000. */
 const BYTES_PER_CONNECTION = 9_531_392;
 const CONNECTIONS_MAX = 5_000;
-/** Share of max_connections for nodes. The rest covers operators, AWS, and memory of the class that Postgres does not get. */
+/**
+ * Share of max_connections for nodes. The rest covers operators, AWS, and memory of the class that Postgres does not
+ * get.
+ */
 const CONNECTIONS_SHARE = 0.8;
 
 export const POSTGRES_RULES: readonly Rule[] = [

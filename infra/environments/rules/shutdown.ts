@@ -1,4 +1,7 @@
-/** Rules for times that must fit each other: heartbeat and idle timeout, drain and deregistration, stop and SIGKILL. Pure. */
+/**
+ * Rules for times that must fit each other: heartbeat and idle timeout, drain and deregistration, stop and SIGKILL.
+ * Pure.
+ */
 import { drainSeconds, milliseconds, noticeSeconds, stopSeconds } from '../timing.ts';
 import type { Rule } from './rule.ts';
 

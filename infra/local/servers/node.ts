@@ -10,7 +10,9 @@ export interface NodeOptions {
   readonly logFile: string;
   /** Further environment variables, such as DATABASE_URL. */
   readonly env: Readonly<Record<string, string>>;
-  /** Address to listen on. Default: 127.0.0.1. With another one, the caller must forward `url` and `metricsUrl` to it. */
+  /**
+   * Address to listen on. Default: 127.0.0.1. With another one, the caller must forward `url` and `metricsUrl` to it.
+   */
   readonly host?: string;
   /** A command that runs the node, such as `nsenter`. It must keep the process id. */
   readonly prefix?: readonly [string, ...string[]];

@@ -69,7 +69,10 @@ async function nativeDirectory(): Promise<string> {
   }
 }
 
-/** npm packages cannot contain symbolic links. The package creates them in a postinstall script, which npm may have skipped. */
+/**
+ * npm packages cannot contain symbolic links. The package creates them in a postinstall script, which npm may have
+ * skipped.
+ */
 async function restoreLinks(native: string): Promise<void> {
   const list = join(native, 'pg-symlinks.json');
   if (!existsSync(list)) return;

@@ -35,7 +35,10 @@ export async function prepareData(
   return (await readFile(join(directory, PASSWORD_FILE), 'utf8')).trim();
 }
 
-/** Creates the directory under another name and renames it at the end, so that an interrupted start leaves no incomplete one. */
+/**
+ * Creates the directory under another name and renames it at the end, so that an interrupted start leaves no incomplete
+ * one.
+ */
 async function create(
   binaries: PostgresBinaries,
   directory: string,

@@ -1,4 +1,7 @@
-/** A synthetic probe as a child process: runs the built `dist/server/probe/main.js`, configured by environment variables. */
+/**
+ * A synthetic probe as a child process: runs the built `dist/server/probe/main.js`, configured by environment
+ * variables.
+ */
 
 import { ManagedProcess } from '../../host/managed-process.ts';
 import { PROBE_MAIN } from '../../host/paths.ts';

@@ -1,4 +1,7 @@
-/** A real Prometheus on loopback: scrapes the given targets, evaluates rules, answers queries. Never installs Prometheus. */
+/**
+ * A real Prometheus on loopback: scrapes the given targets, evaluates rules, answers queries. Never installs
+ * Prometheus.
+ */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { ManagedProcess } from '../../host/managed-process.ts';
@@ -20,7 +23,9 @@ export interface PrometheusOptions {
   readonly rules: Readonly<Record<string, string>>;
   /** Interval of scrapes and of rule evaluations, milliseconds. */
   readonly intervalMs: number;
-  /** Time for which the last sample of a series stays valid, milliseconds. The default of Prometheus is five minutes. */
+  /**
+   * Time for which the last sample of a series stays valid, milliseconds. The default of Prometheus is five minutes.
+   */
   readonly lookbackMs?: number;
   readonly port?: number;
   readonly logFile: string;

@@ -111,7 +111,8 @@ function settings(port: number, directory: string, replicaOf: number | undefined
     ...['--save', '', '--appendonly', 'no'],
     // Never evicts tickets and presence silently: a full Redis answers with an error, which Holdfast counts.
     ...['--maxmemory', '256mb', '--maxmemory-policy', 'noeviction'],
-    // Disconnects a node that reads too slowly, at 64 MB of unread output or 16 MB for 60 s. It then catches up from the history.
+    // Disconnects a node that reads too slowly, at 64 MB of unread output or 16 MB for 60 s. It then catches up from
+    // the history.
     ...['--client-output-buffer-limit', 'pubsub', '64mb', '16mb', '60'],
     ...(replicaOf === undefined ? [] : ['--replicaof', `127.0.0.1 ${replicaOf}`]),
   ];
@@ -121,7 +122,10 @@ async function answersPing(port: number): Promise<boolean> {
   return (await ask(port, ['PING']).catch(() => '')) === '+PONG';
 }
 
-/** Sends one command over a new connection. A client library would add reconnects and buffering, which a readiness check must not have. */
+/**
+ * Sends one command over a new connection. A client library would add reconnects and buffering, which a readiness check
+ * must not have.
+ */
 function ask(port: number, words: readonly string[]): Promise<string> {
   return new Promise((resolve, reject) => {
     const request = [`*${words.length}`, ...words.flatMap((word) => [`$${Buffer.byteLength(word)}`, word]), ''];

@@ -1,4 +1,7 @@
-/** `npm start`: runs Holdfast in the foreground until it is stopped. Owns the exit codes; the steps are in `launcher.ts`. */
+/**
+ * `npm start`: runs Holdfast in the foreground until it is stopped. Owns the exit codes; the steps are in
+ * `launcher.ts`.
+ */
 import { describeExit, indent, type ManagedProcess } from '../../host/managed-process.ts';
 import type { Cluster } from '../servers/cluster.ts';
 import { launch, recordStopped } from './launcher.ts';

@@ -1,4 +1,7 @@
-/** The text that `npm start` prints about a running cluster: addresses, a demo token, how to publish and how to stop. Pure. */
+/**
+ * The text that `npm start` prints about a running cluster: addresses, a demo token, how to publish and how to stop.
+ * Pure.
+ */
 import { relative } from 'node:path';
 import type { Cluster } from '../servers/cluster.ts';
 

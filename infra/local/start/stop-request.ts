@@ -4,7 +4,9 @@
  */
 import { killAll } from '../../host/reaper.ts';
 
-/** The terminal and npm both deliver one Ctrl-C. A signal that follows within this time is the same one. Milliseconds. */
+/**
+ * The terminal and npm both deliver one Ctrl-C. A signal that follows within this time is the same one. Milliseconds.
+ */
 const ECHO_MS = 400;
 const PARENT_CHECK_MS = 1_000;
 

@@ -1,4 +1,4 @@
-/** `npm run token`: prints a token for a local Holdfast. Owns the command line; what a token is, is `sign-token.ts`. */
+/** `npm run token`: prints a token for a local Holdfast. Owns the command line; `sign-token.ts` owns the contents of a token. */
 import { Command, CommanderError, InvalidArgumentError } from 'commander';
 import { findRunningCluster } from '../start/running-cluster.ts';
 import { readState, stateDirectory } from '../start/state.ts';
@@ -13,7 +13,7 @@ interface Options {
   readonly json?: boolean;
 }
 
-/** Wrong usage or configuration: told in one line, exit code 2. */
+/** Wrong usage or configuration. The message is one line; exit code 2. */
 class UsageError extends Error {}
 
 const program = new Command('npm run token --')

@@ -1,10 +1,10 @@
 /**
- * Makes the HS256 tokens of development and tests. In production an identity provider issues them; nothing there uses
- * this.
+ * Signs HS256 tokens for development and tests. In production an identity provider or the backend of the application
+ * issues tokens.
  */
 import { SignJWT } from 'jose';
 
-/** What a token says. Patterns name channels: `room:42`, or `room:*` for all that begin so. */
+/** Claims of a token. Patterns name channels: `room:42`, or `room:*` for all channels that begin with `room:`. */
 export interface TokenClaims {
   /** `sub`: becomes the sender of the user's messages. */
   readonly user: string;
@@ -12,11 +12,11 @@ export interface TokenClaims {
   readonly subscribe?: readonly string[];
   /** Default: `*`, every channel. */
   readonly publish?: readonly string[];
-  /** Seconds until it expires, default 3600. Negative: expired already. */
+  /** Lifetime, seconds, default 3600. A negative value makes an expired token. */
   readonly ttlSeconds?: number;
 }
 
-/** A signed JWT. `secret` is the node's AUTH_JWT_SECRET. */
+/** A signed JWT. `secret` is the AUTH_JWT_SECRET of the nodes. */
 export async function signToken(claims: TokenClaims, secret: string): Promise<string> {
   const now = Math.floor(Date.now() / 1000);
   return new SignJWT({ channels: { subscribe: claims.subscribe ?? ['*'], publish: claims.publish ?? ['*'] } })

@@ -15,7 +15,10 @@ export interface Asset {
 export interface AssetUrls {
   /** URL of the folder `runbooks`, without a slash at its end. */
   readonly runbooks: string;
-  /** URL of Grafana, without a slash at its end. Empty when there is none: links then hold only the path of the dashboard. */
+  /**
+   * URL of Grafana, without a slash at its end. Empty when there is none: links then hold only the path of the
+   * dashboard.
+   */
   readonly grafana: string;
 }
 

@@ -35,7 +35,10 @@ export class ScalingDecision {
     return Math.min(maxTasks, Math.max(minTasks, more > tasks ? more : fewer));
   }
 
-  /** Each metric can add tasks, in proportion. AWS allows a larger step during the cooldown; our reading: no step at all. */
+  /**
+   * Each metric can add tasks, in proportion. AWS allows a larger step during the cooldown; our reading: no step at
+   * all.
+   */
   private more(minute: number, { connections, cpuPercent }: Reading, tasks: number): number {
     const { targetConnections, targetCpuPercent, scaleOutCooldown, maxTasks } = this.policy;
     const ratios = [(connections ?? 0) / targetConnections, (cpuPercent ?? 0) / targetCpuPercent];

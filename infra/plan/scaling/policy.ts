@@ -33,7 +33,10 @@ export interface ScaleInPolicy {
   /** Thresholds of the averages per task. Tasks are removed when both are below. */
   readonly connectionsBelow: number;
   readonly cpuPercentBelow: number;
-  /** Minutes in a row below both thresholds. Longer than a deployment, during which twice as many tasks share the connections. */
+  /**
+   * Minutes in a row below both thresholds. Longer than a deployment, during which twice as many tasks share the
+   * connections.
+   */
   readonly minutes: number;
   /** Share of the tasks to remove, percent, at least one task. The same share of clients reconnects. */
   readonly percent: number;

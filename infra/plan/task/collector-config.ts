@@ -14,7 +14,10 @@ export interface CollectorOptions {
   readonly job: 'holdfast' | 'probe';
   /** Labels added to all metrics. A probe has `zone`, which rules and dashboards group by. */
   readonly labels?: Readonly<Record<string, string>>;
-  /** The metric that autoscaling follows, and the log group that receives it in embedded metric format. Only nodes have it. */
+  /**
+   * The metric that autoscaling follows, and the log group that receives it in embedded metric format. Only nodes have
+   * it.
+   */
   readonly scaling?: { readonly metric: ScalingMetric; readonly logGroup: string };
   readonly metricsPort: number;
   /** Memory limit of the collector, MiB. */
@@ -24,7 +27,10 @@ export interface CollectorOptions {
 /** Ports on the loopback address, which the containers of a task share. */
 export const COLLECTOR_PORTS = { otlpHttp: 4_318, health: 13_133 } as const;
 
-/** The shortest range in the rules holds at least two scrapes. CloudWatch evaluates once a minute, so each minute has two scrapes of the scaling metric. */
+/**
+ * The shortest range in the rules holds at least two scrapes. CloudWatch evaluates once a minute, so each minute has
+ * two scrapes of the scaling metric.
+ */
 const SCRAPE_SECONDS = 15;
 const SCALING_SCRAPE_SECONDS = 30;
 

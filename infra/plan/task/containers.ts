@@ -51,7 +51,10 @@ export interface LogTarget {
   readonly region: string;
 }
 
-/** The AWS distribution of the OpenTelemetry collector, which has exporters for managed Prometheus, CloudWatch and X-Ray. */
+/**
+ * The AWS distribution of the OpenTelemetry collector, which has exporters for managed Prometheus, CloudWatch and
+ * X-Ray.
+ */
 export const COLLECTOR_IMAGE = 'public.ecr.aws/aws-observability/aws-otel-collector:v0.43.3';
 /** Share of the collector in the task: memory in MiB, and CPU units. */
 export const COLLECTOR_MEMORY_MB = 256;
@@ -91,7 +94,9 @@ export interface NodeContainerOptions {
   readonly maxFiles: number;
   /** Time between SIGTERM and SIGKILL, seconds. */
   readonly stopTimeout: number;
-  /** Hard limit, MiB. Without it Node.js reads the memory of the host instead of the limit at which the kernel kills it. */
+  /**
+   * Hard limit, MiB. Without it Node.js reads the memory of the host instead of the limit at which the kernel kills it.
+   */
   readonly memoryMb: number;
   readonly log: LogTarget;
 }
@@ -114,7 +119,10 @@ export function nodeContainer(options: NodeContainerOptions): ContainerDefinitio
   };
 }
 
-/** Not essential: if it fails, metrics and traces are missing (alarm ScalingMetricMissing), but no connection is lost. ECS restarts it. */
+/**
+ * Not essential: if it fails, metrics and traces are missing (alarm ScalingMetricMissing), but no connection is lost.
+ * ECS restarts it.
+ */
 export function collectorContainer(config: string, log: LogTarget): ContainerDefinition {
   return {
     name: 'collector',

@@ -1,4 +1,7 @@
-/** ECS container definitions of Grafana: one container fetches the provisioning files and exits, the other serves them. Pure. */
+/**
+ * ECS container definitions of Grafana: one container fetches the provisioning files and exits, the other serves them.
+ * Pure.
+ */
 import { type ContainerDefinition, type LogTarget, logTo, pairs } from './containers.ts';
 
 export interface GrafanaContainerOptions {

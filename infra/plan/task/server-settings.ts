@@ -45,7 +45,8 @@ export function serverSettings(environment: Environment, built: Built, port: num
     ACCEPT_RATE: String(service.acceptRate),
     DRAIN_RATE: String(service.drainRate),
     DEREGISTRATION_DRAIN_MS: String((service.deregistrationDelay - noticeSeconds(environment)) * 1_000),
-    // Longer than the idle timeout of the load balancer. Otherwise it sends requests on connections that the node is closing, and answers 502.
+    // Longer than the idle timeout of the load balancer. Otherwise it sends requests on connections that the node is
+    // closing, and answers 502.
     HTTP_KEEP_ALIVE_MS: String((service.idleTimeout + 5) * 1_000),
     HISTORY_RETENTION_DAYS: String(postgres.retentionDays),
     DEREGISTRATION_TARGET_GROUP_ARN: built.targetGroupArn,

@@ -138,7 +138,7 @@ describeWith('redis')('tracing', () => {
       const logged = lines.map((line) => JSON.parse(line) as { msg: string; trace_id?: string });
       expect(logged.map(({ msg, trace_id }) => [msg, trace_id])).toEqual([
         ['A history statement failed (append).', traceId],
-        ['A request failed.', traceId],
+        ['An HTTP request failed with an unexpected error.', traceId],
       ]);
     });
   });

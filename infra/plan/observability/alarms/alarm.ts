@@ -4,7 +4,9 @@ import type { ScalingMetric } from '../../scaling/policy.ts';
 export interface Alarm {
   /** CamelCase, as Prometheus alerts are named. */
   readonly name: string;
-  /** Text of the mail to the on-call engineer: what users notice, what is measured, the likely cause, the first step. */
+  /**
+   * Text of the mail to the on-call engineer: what users notice, what is measured, the likely cause, the first step.
+   */
   readonly description: string;
   readonly namespace: string;
   readonly metric: string;

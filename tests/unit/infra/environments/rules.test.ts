@@ -1,4 +1,6 @@
-/** Environments that cannot work are refused at synth, each problem with its own message. The shipped environments pass. */
+/**
+ * Environments that cannot work are refused at synth, each problem with its own message. The shipped environments pass.
+ */
 import { expect, test } from '@jest/globals';
 import { checkEnvironment, EnvironmentError, findEnvironment } from '../../../../infra/environments/rules.ts';
 import { drainSeconds } from '../../../../infra/environments/timing.ts';

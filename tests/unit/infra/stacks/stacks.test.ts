@@ -1,4 +1,7 @@
-/** Properties of the stacks that security scanners do not check: protection, state, tags, outputs, drain, and settings of the server. */
+/**
+ * Properties of the stacks that security scanners do not check: protection, state, tags, outputs, drain, and settings
+ * of the server.
+ */
 import { describe, expect, test } from '@jest/globals';
 import { LASTING } from '../../../../infra/aspects/prevent-destroy.ts';
 import { RESERVED_SETTINGS } from '../../../../infra/environments/reserved-settings.ts';

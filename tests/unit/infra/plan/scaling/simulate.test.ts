@@ -1,4 +1,7 @@
-/** The shipped policies follow a day without flapping, survive a lost zone and a launch, and cut no connection; the model loses no client. */
+/**
+ * The shipped policies follow a day without flapping, survive a lost zone and a launch, and cut no connection; the
+ * model loses no client.
+ */
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { ENVIRONMENT_NAMES, type Environment } from '../../../../../infra/environments/types.ts';
