@@ -2,13 +2,14 @@
 import type { Redis } from 'ioredis';
 import { mostCommon, readSlots, type SlotMap } from './slots.ts';
 
-const NOT_A_CLUSTER = new Error(
-  'REDIS_CLUSTER is true, but REDIS_URL names a single Redis and no server of a Redis Cluster. Set it to false.',
+/** A configuration error: a retry is useless. */
+export const NOT_A_CLUSTER = new Error(
+  'REDIS_CLUSTER is true, but REDIS_URL leads to a Redis without cluster mode. Set it to false.',
 );
 
 /**
  * The map that most of the connected servers report; `current` wins a tie. The seed is asked only if none of them answers.
- * @throws Error if the seed does not answer either, or is not part of a cluster
+ * @throws NOT_A_CLUSTER, or another error if the seed does not answer either
  */
 export async function readSlotMap(
   servers: readonly Redis[],
@@ -29,15 +30,10 @@ async function readFromSeed(seed: Redis): Promise<SlotMap> {
   } catch (error) {
     const message = error instanceof Error ? error.message : '';
     if (message.includes('cluster support disabled')) throw NOT_A_CLUSTER;
-    // The connection is open and the server hangs. A new connection resolves the name again.
+    // The server hangs. A new connection resolves the host name again, which may lead to another server.
     if (message === 'Command timed out') seed.disconnect(true);
     throw error;
   }
-}
-
-/** @throws Error if the error means that REDIS_URL leads to no cluster: the configuration is wrong, and a retry is useless */
-export function throwIfNotCluster(error: unknown): void {
-  if (error === NOT_A_CLUSTER) throw error;
 }
 
 async function readFrom(redis: Redis): Promise<SlotMap> {

@@ -46,7 +46,7 @@ describe('readSlots', () => {
 
 test('a server that nobody could find is refused', () => {
   const said = () => readSlots([[0, SLOTS - 1, ['?', 6379, 'id', []]]], HOST);
-  expect(said).toThrow('The Redis Cluster does not say where its server at port 6379 is.');
+  expect(said).toThrow('The Redis Cluster reports no host for its server at port 6379.');
 });
 
 test('the order in which ranges come does not matter', () => {
