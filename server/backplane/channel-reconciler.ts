@@ -1,17 +1,16 @@
 /**
- * The channels that one Redis server should have for this node, and what is still missing there. Pure: no timers, sockets
- * or promises. The owner reports every event, sends the commands that it gets back, and reports how they ended.
+ * Compares the channels that one Redis server should have for this node with what the server is known to have, and decides
+ * which to subscribe. Pure: no timers, sockets or promises. The owner reports every event, sends the commands that it gets,
+ * and reports how they ended.
  *
- * A desired channel is in exactly one of these states:
- * - first: its first SUBSCRIBE is unanswered; the caller waits for it, so it does not count as missing;
- * - queued: to be sent with the next batch;
- * - in flight: sent with the current batch and unanswered;
- * - unconfirmed: the server does not have it, or may not have it; it is queued again by `retry()`;
- * - in place: in none of the sets below.
+ * A desired channel is missing while it is in one of these states, and in place otherwise:
+ * - queued: it is sent with one of the next batches;
+ * - sent with the current batch, which is unanswered;
+ * - unconfirmed: the server lacks it, or may lack it; `retry()` queues it again.
  */
 
 /** Channels per SUBSCRIBE, so that restoring 100,000 of them does not make one huge command. */
-const BATCH_MAX = 1_000;
+export const BATCH_MAX = 1_000;
 
 /** Channels of one command, and the connection that it belongs to. */
 export interface ChannelCommand {
@@ -22,12 +21,12 @@ export interface ChannelCommand {
 export class ChannelReconciler {
   private readonly desired: Set<string>;
   private readonly queued = new Set<string>();
-  private readonly inFlight = new Set<string>();
   private readonly unconfirmed = new Set<string>();
   /** Every channel is unconfirmed. A flag, because this may be reported thousands of times in a row. */
   private isEveryUnconfirmed = false;
   /** Channels that the latest reassignment gave to another server: this server may still report that it dropped them. */
   private released: ReadonlySet<string> = new Set();
+  /** The batch that is unanswered. */
   private batch: ChannelCommand | undefined;
   /** Counts connections; answers to commands of an earlier one are ignored. */
   private connection = 0;
@@ -41,9 +40,9 @@ export class ChannelReconciler {
     return this.connected;
   }
 
-  /** Whether the server has every desired channel, but for those whose first SUBSCRIBE is unanswered. */
+  /** Whether no desired channel is missing. One whose SUBSCRIBE by `want()` is unanswered does not count: its caller waits. */
   get isComplete(): boolean {
-    return this.connected && !this.needsRetry && this.queued.size === 0 && this.inFlight.size === 0;
+    return this.connected && !this.needsRetry && this.queued.size === 0 && this.batch === undefined;
   }
 
   /** Whether `retry()` has to be called, after a delay. */
@@ -60,31 +59,35 @@ export class ChannelReconciler {
     return this.connected && connection === this.connection;
   }
 
-  /** A new connection has no channels: all are queued. */
+  /** The server has no channels of a new connection, so all are queued. */
   opened(): void {
-    this.forgetConnection();
+    this.closed();
     this.connected = true;
     for (const name of this.desired) this.queued.add(name);
   }
 
   closed(): void {
-    this.forgetConnection();
     this.connected = false;
+    this.connection++;
+    this.batch = undefined;
+    this.queued.clear();
+    this.unconfirmed.clear();
+    this.isEveryUnconfirmed = false;
   }
 
-  /** The SUBSCRIBE to send at once; undefined while not connected, because `opened()` queues the channel. */
+  /** Returns the SUBSCRIBE to send at once, or undefined while not connected: then `opened()` queues the channel. */
   want(name: string): ChannelCommand | undefined {
     this.desired.add(name);
     return this.command([name]);
   }
 
-  /** The UNSUBSCRIBE to send at once. */
+  /** Returns the UNSUBSCRIBE to send at once. */
   unwant(name: string): ChannelCommand | undefined {
     this.remove(name);
     return this.command([name]);
   }
 
-  /** The server now owns the slots of `gained`, and no longer those of `released`, which it drops by itself. */
+  /** Slots moved: the server now owns the channels `gained`, and no longer those `released`, which it drops by itself. */
   reassign(gained: readonly string[], released: readonly string[]): void {
     for (const name of released) this.remove(name);
     this.released = new Set(released);
@@ -94,27 +97,31 @@ export class ChannelReconciler {
     }
   }
 
-  /** The next SUBSCRIBE of queued channels. One at a time: undefined until the one before is answered. */
+  /** Returns the next SUBSCRIBE of queued channels, or undefined while one is unanswered or nothing is queued. */
   nextBatch(): ChannelCommand | undefined {
     if (this.batch || this.queued.size === 0) return undefined;
+    const names: string[] = [];
     for (const name of this.queued) {
-      if (this.inFlight.size === BATCH_MAX) break;
+      if (names.length === BATCH_MAX) break;
       this.queued.delete(name);
-      this.inFlight.add(name);
+      names.push(name);
     }
-    this.batch = this.command([...this.inFlight]);
+    this.batch = this.command(names);
     return this.batch;
   }
 
-  /** The server has subscribed these channels. */
+  /**
+   * The SUBSCRIBE was answered. Channels that became unconfirmed since it was sent stay so: its answer may be older than the
+   * report that made them unconfirmed.
+   */
   confirmed(command: ChannelCommand): void {
-    if (this.isCurrent(command)) this.answered(command);
+    if (command === this.batch) this.batch = undefined;
   }
 
-  /** Another server owns at least one of these channels. What is queued waits too: the slot map is out of date. */
+  /** Another server owns at least one of these channels. Queued channels wait too: the slot map is out of date. */
   moved(command: ChannelCommand): void {
     if (!this.isCurrent(command)) return;
-    this.answered(command);
+    if (command === this.batch) this.batch = undefined;
     for (const name of [...command.names, ...this.queued]) this.markUnconfirmed(name);
   }
 
@@ -129,52 +136,33 @@ export class ChannelReconciler {
     return true;
   }
 
-  /** Answers were assigned to the wrong commands: the server may lack any channel. */
+  /** Answers were assigned to the wrong commands, so the server may lack any channel. */
   confirmationsLost(): void {
     this.isEveryUnconfirmed = this.connected;
   }
 
   /** Queues the unconfirmed channels again. Returns whether these were all channels. */
   retry(): boolean {
-    const every = this.isEveryUnconfirmed;
-    for (const name of every ? this.desired : this.unconfirmed) this.queued.add(name);
-    // The answer to the current batch proves nothing if answers went to the wrong commands.
-    if (every) this.inFlight.clear();
+    const isEvery = this.isEveryUnconfirmed;
+    for (const name of isEvery ? this.desired : this.unconfirmed) this.queued.add(name);
     this.unconfirmed.clear();
     this.isEveryUnconfirmed = false;
-    return every;
+    return isEvery;
   }
 
   private command(names: readonly string[]): ChannelCommand | undefined {
     return this.connected ? { names, connection: this.connection } : undefined;
   }
 
-  private answered(command: ChannelCommand): void {
-    if (command !== this.batch) return;
-    this.batch = undefined;
-    this.inFlight.clear();
-  }
-
   private markUnconfirmed(name: string): void {
     if (!this.connected || !this.desired.has(name)) return;
     this.queued.delete(name);
-    this.inFlight.delete(name);
     this.unconfirmed.add(name);
   }
 
   private remove(name: string): void {
     this.desired.delete(name);
     this.queued.delete(name);
-    this.inFlight.delete(name);
     this.unconfirmed.delete(name);
-  }
-
-  private forgetConnection(): void {
-    this.connection++;
-    this.batch = undefined;
-    this.queued.clear();
-    this.inFlight.clear();
-    this.unconfirmed.clear();
-    this.isEveryUnconfirmed = false;
   }
 }
