@@ -35,7 +35,7 @@ export interface RedisLinkOptions {
 const START_WAIT_MS = 5_000;
 
 const IS_CLUSTER = new Error(
-  'REDIS_URL names a server of a Redis Cluster, where keys and channels are spread over several servers. Set REDIS_CLUSTER to true.',
+  'REDIS_URL leads to a Redis Cluster, where keys and channels are spread over several servers. Set REDIS_CLUSTER to true.',
 );
 
 export class RedisLink implements RedisTransport {

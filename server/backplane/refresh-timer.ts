@@ -4,7 +4,10 @@
  */
 import { DoublingDelay } from './doubling-delay.ts';
 
-/** Delay before a requested refresh, so that one refresh answers many requests. It doubles while they change nothing. Milliseconds. */
+/**
+ * Delay before a requested refresh, so that one refresh serves many requests. It doubles while refreshes find no change.
+ * Milliseconds.
+ */
 const SOON_MIN_MS = 50;
 const SOON_MAX_MS = 1_000;
 
