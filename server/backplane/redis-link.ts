@@ -182,7 +182,7 @@ export class RedisLink implements RedisTransport {
     else this.events?.onMessage(name, payload);
   }
 
-  /** Writes first: a primary that became a replica accepts publishes, which reach no subscriber, but refuses writes. */
+  /** Writes first: a server that became a replica accepts publishes, which reach only its own subscribers, but no writes. */
   private async publishCanary(payload: string): Promise<void> {
     const { commands, pubSub, canaryTimeoutMs } = this.options;
     try {

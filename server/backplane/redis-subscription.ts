@@ -59,7 +59,7 @@ export class RedisSubscription {
     return this.options.subscriber.connect();
   }
 
-  /** Resolves when the channel is in place, or at once while not connected. Never rejects. */
+  /** Resolves when the channel is in place or the command failed, at once while not connected. Never rejects. */
   async subscribe(name: string): Promise<void> {
     const command = this.channels.want(name);
     if (command) await this.sendSubscribe(command);
@@ -77,7 +77,7 @@ export class RedisSubscription {
     this.reconcile();
   }
 
-  /** Messages arrive: the next retry may come after the shortest delay again. */
+  /** To be called when the link is up: the next retry may come after the shortest delay again. */
   resetRetryDelay(): void {
     this.retryDelay.reset();
   }
