@@ -1,13 +1,16 @@
 /** The errors by which a server of a Redis Cluster refuses a key or channel, for example `MOVED 3999 host:6381`. Pure. */
 
 export interface Redirection {
-  /** `moved`: the slot has another owner. `ask`: the slot is being migrated, and this key is already there. */
+  /** `moved`: the slot has another owner. `ask`: the slot is being migrated, and only this command goes to the other server. */
   readonly kind: 'moved' | 'ask';
   /** `host:port` */
   readonly address: string;
 }
 
-/** Undefined for other errors. `repliedFrom`, `host:port`, is the server that replied: an address without a host means its host. */
+/**
+ * Undefined for other errors. `repliedFrom` is the server that replied, `host:port`; its host stands in for an empty one in the
+ * reply.
+ */
 export function redirectionOf(error: unknown, repliedFrom: string): Redirection | undefined {
   const [, kind, host, port] = /^(MOVED|ASK) \d+ (\S*):(\d+)/.exec(error instanceof Error ? error.message : '') ?? [];
   if (kind === undefined) return undefined;
