@@ -1,73 +1,77 @@
 /**
- * A canary through Redis: this node publishes to itself and listens for it. A subscription that is connected but deaf
- * looks just like a quiet one; a silent canary tells them apart.
+ * Detects a subscription that is connected but deaf: this node publishes to itself through Redis at an interval and counts
+ * the canaries that do not arrive. Without it, a deaf subscription looks the same as a quiet one.
  */
 export interface CanaryOptions {
+  /** Milliseconds. */
   readonly intervalMs: number;
   /** Silence after which the subscription counts as deaf, milliseconds. */
   readonly timeoutMs: number;
-  /** Publishes `song()` to where this node listens. */
-  readonly sing: () => void;
+  /** Publishes `payload` on a channel that this node subscribes to. */
+  readonly publish: (payload: string) => void;
   readonly onDeaf: () => void;
-  /** From singing to hearing, in seconds. */
-  readonly onHeard: (seconds: number) => void;
+  /** `seconds` from publishing to receiving. */
+  readonly onReceived: (seconds: number) => void;
 }
 
 export class Canary {
   private readonly options: CanaryOptions;
-  /** Songs sent since one was heard. Counted instead of timed: after a pause of the whole process nothing is late. */
-  private unheard = 0;
-  private readonly unheardMax: number;
+  /**
+   * Canaries published since the last one that arrived. A count instead of a time, so that a pause of the whole process
+   * does not look like silence.
+   */
+  private missing = 0;
+  private readonly missingMax: number;
   private timer: NodeJS.Timeout | undefined;
-  private heardAt = performance.now();
+  private receivedAt = performance.now();
   private startedAt = 0;
 
   constructor(options: CanaryOptions) {
     this.options = options;
-    this.unheardMax = Math.max(1, Math.ceil(options.timeoutMs / options.intervalMs));
+    this.missingMax = Math.max(1, Math.ceil(options.timeoutMs / options.intervalMs));
   }
 
-  /** Seconds since one was heard. */
+  get isRunning(): boolean {
+    return this.timer !== undefined;
+  }
+
+  /** Seconds since a canary arrived, or since this object was made. */
   get ageSeconds(): number {
-    return (performance.now() - this.heardAt) / 1000;
+    return (performance.now() - this.receivedAt) / 1000;
   }
 
-  /** Begins to sing; the first one at once. */
+  /** Publishes the first canary at once. */
   start(): void {
     this.stop();
-    this.unheard = 0;
+    this.missing = 0;
     this.startedAt = performance.now();
-    // Jitter, so that the nodes of a cluster do not sing in step.
-    this.timer = setInterval(() => this.beat(), this.options.intervalMs * (0.9 + Math.random() / 5));
+    // Jitter of 10 % each way, so that nodes that started together do not publish at the same moments.
+    this.timer = setInterval(() => this.tick(), this.options.intervalMs * (0.9 + Math.random() / 5));
     this.timer.unref();
-    this.beat();
+    this.tick();
   }
 
   stop(): void {
     clearInterval(this.timer);
+    this.timer = undefined;
   }
 
-  /** What to publish: the time of now. */
-  song(): string {
-    return String(performance.now());
+  /** A canary from before the last start is ignored: it says nothing about subscriptions made since. */
+  received(payload: string): void {
+    const publishedAt = Number(payload);
+    if (!(publishedAt >= this.startedAt)) return;
+    this.missing = 0;
+    this.receivedAt = performance.now();
+    this.options.onReceived((this.receivedAt - publishedAt) / 1000);
   }
 
-  /** One that was sung before the last start proves nothing of what was built since. */
-  heard(song: string): void {
-    const sungAt = Number(song);
-    if (!(sungAt >= this.startedAt)) return;
-    this.unheard = 0;
-    this.heardAt = performance.now();
-    this.options.onHeard((this.heardAt - sungAt) / 1000);
-  }
-
-  private beat(): void {
-    if (this.unheard >= this.unheardMax) {
+  private tick(): void {
+    if (this.missing >= this.missingMax) {
       this.stop();
       this.options.onDeaf();
       return;
     }
-    this.unheard++;
-    this.options.sing();
+    this.missing++;
+    this.options.publish(String(performance.now()));
   }
 }

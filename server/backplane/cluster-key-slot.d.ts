@@ -1,5 +1,5 @@
-/** Has no types of its own. */
+/** The package has no types. */
 declare module 'cluster-key-slot' {
-  /** Slot of a key or channel in a Redis Cluster, 0 to 16,383; of what is between braces, when something is. */
+  /** Slot of a key or channel in a Redis Cluster, 0 to 16,383. If the name has a part in braces, only that part is hashed. */
   export default function slotOf(key: string): number;
 }

@@ -1,16 +1,17 @@
-/** Builds the way to Redis: one link, or a cluster of them. */
+/** Builds the Redis transport from the settings: one link, or a Redis Cluster with a link to each primary. */
 import type { Metrics } from '../telemetry/metrics.ts';
+import { isOutOfStep } from './ioredis-workarounds.ts';
 import { CLASSIC, SHARDED } from './pub-sub.ts';
 import { type LinkOptions, RedisCluster } from './redis-cluster.ts';
-import { createRedis, isOutOfStep, type RedisLogin } from './redis-connection.ts';
+import { createRedis, type RedisLogin } from './redis-connection.ts';
 import { RedisLink } from './redis-link.ts';
 import type { RedisTransport } from './redis-transport.ts';
 
 export interface TransportOptions {
   readonly url: string;
-  /** The URL leads to a Redis Cluster. */
+  /** Whether the URL leads to a Redis Cluster. */
   readonly cluster: boolean;
-  /** Time between looks at the servers of a cluster, milliseconds. */
+  /** Interval of refreshes of the slot map, milliseconds. */
   readonly refreshMs: number;
   readonly prefix: string;
   readonly nodeId: string;
@@ -22,7 +23,7 @@ export interface TransportOptions {
   readonly onError: (message: string, error: unknown) => void;
 }
 
-/** Not connected yet; call `start()`. */
+/** The transport is not connected yet; call `start()`. */
 export function createTransport(options: TransportOptions): RedisTransport {
   const { cluster, nodeId, canaryIntervalMs, canaryTimeoutMs, metrics, onError } = options;
   const canaryStem = `${options.prefix}canary:${nodeId}`;
@@ -34,12 +35,12 @@ export function createTransport(options: TransportOptions): RedisTransport {
       name: `holdfast-${use}-${nodeId}`,
       login: options.login,
       onError(error) {
-        // A link mends that, and it happens whenever slots move.
+        // Expected whenever slots move, and repaired by `RedisSubscription`.
         if (use === 'subscriber' && isOutOfStep(error)) return;
         onError(`Redis (${address === undefined ? use : `${use}, ${address}`}) is not reachable.`, error);
       },
     });
-  const link = (address: string | undefined, wanted: LinkOptions) =>
+  const link = (address: string | undefined, linkOptions: LinkOptions) =>
     new RedisLink({
       commands: connect('commands', address),
       subscriber: connect('subscriber', address),
@@ -48,7 +49,7 @@ export function createTransport(options: TransportOptions): RedisTransport {
       canaryTimeoutMs,
       metrics,
       onError: (error) => onError('Redis cannot be used.', error),
-      ...wanted,
+      ...linkOptions,
     });
   if (!cluster) return link(undefined, { names: [], canaryChannel: canaryStem, onMoved: () => {} });
   return new RedisCluster({
@@ -57,6 +58,6 @@ export function createTransport(options: TransportOptions): RedisTransport {
     canaryStem: `${canaryStem}:`,
     refreshMs: options.refreshMs,
     retryMs: canaryIntervalMs,
-    onError: (error) => onError('The servers of the Redis Cluster could not be looked up.', error),
+    onError: (error) => onError('The slot map of the Redis Cluster could not be read.', error),
   });
 }

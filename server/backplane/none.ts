@@ -1,4 +1,4 @@
-/** No backplane: a single node, or several that find each other's messages by reading the history. */
+/** The backplane and the presence store without Redis: nodes find each other's messages by polling the history. */
 import type { Backplane, PresenceStore } from './types.ts';
 
 export function createNoBackplane(): Backplane {
@@ -14,10 +14,10 @@ export function createNoBackplane(): Backplane {
   };
 }
 
-const AWAY = new Error('There is no Redis (REDIS_URL is empty).');
+const NO_REDIS = new Error('There is no Redis (REDIS_URL is empty).');
 
 export const NO_PRESENCE_STORE: PresenceStore = {
-  keep: () => Promise.reject(AWAY),
-  remove: () => Promise.reject(AWAY),
-  list: () => Promise.reject(AWAY),
+  keep: () => Promise.reject(NO_REDIS),
+  remove: () => Promise.reject(NO_REDIS),
+  list: () => Promise.reject(NO_REDIS),
 };

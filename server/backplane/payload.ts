@@ -1,4 +1,7 @@
-/** Payloads on Redis: one header line, then the body as it is sent. A receiver parses the header and no bodies. Pure. */
+/**
+ * The format of payloads on Redis: one header line, then the body exactly as clients receive it, so that a receiving node
+ * parses only the header. Pure.
+ */
 import type { Batch } from './types.ts';
 
 export type Payload =
@@ -8,7 +11,7 @@ export type Payload =
 
 const NEWLINE = 0x0a;
 
-/** `m <epoch> <first> <count> <created ms> <traceparent or ->` and the frames. */
+/** The header is `m <epoch> <first> <count> <created ms> <traceparent or ->`. */
 export function encodeBatch(batch: Batch): Buffer {
   const header = `m ${batch.epoch} ${batch.first} ${batch.count} ${batch.createdAt} ${batch.traceparent ?? '-'}\n`;
   return Buffer.concat([Buffer.from(header), batch.body]);
@@ -22,7 +25,7 @@ export function encodePresenceHint(node: string): string {
   return `p ${node}\n`;
 }
 
-/** Undefined for anything that is not one of ours: Redis may be shared, and nodes of other versions exist. */
+/** Undefined for every other payload: Redis may be shared with other programs, and with nodes of other versions. */
 export function decodePayload(payload: Buffer): Payload | undefined {
   const end = payload.indexOf(NEWLINE);
   if (end < 0) return undefined;

@@ -1,4 +1,4 @@
-/** The two kinds of Pub/Sub in Redis. Classic goes to every server of a cluster; sharded stays where the name lives. */
+/** Classic Pub/Sub, which a Redis Cluster sends to all of its servers, and sharded Pub/Sub, which stays on one. */
 import type { Redis } from 'ioredis';
 
 export interface PubSub {
@@ -15,11 +15,11 @@ export const CLASSIC: PubSub = {
   unsubscribe: (redis, name) => redis.unsubscribe(name),
 };
 
-/** Redis 7 or later, or Valkey. */
+/** Needs Redis 7 or later, or Valkey. */
 export const SHARDED: PubSub = {
   event: 'smessageBuffer',
   publish: (redis, name, payload) => redis.spublish(name, payload),
-  // One command may only name channels of the same slot.
+  // One command may only name channels of one slot.
   subscribe: (redis, names) => Promise.all(names.map((name) => redis.ssubscribe(name))),
   unsubscribe: (redis, name) => redis.sunsubscribe(name),
 };

@@ -1,17 +1,20 @@
-/** What a server of a Redis Cluster answers when another has the key: `MOVED 3999 host:6381`, `ASK 3999 host:6381`. Pure. */
+/** The errors by which a server of a Redis Cluster refuses a key or channel, for example `MOVED 3999 host:6381`. Pure. */
 
 export interface Redirection {
-  /** `ask`: this once, as the slot is on its way there. */
+  /** `moved`: the slot has another owner. `ask`: the slot is being migrated, and only this command goes to the other server. */
   readonly kind: 'moved' | 'ask';
   /** `host:port` */
   readonly address: string;
 }
 
-/** Undefined for any other error. `asked` is the server that said so, `host:port`: one without a host means the same. */
-export function redirectionOf(error: unknown, asked: string): Redirection | undefined {
+/**
+ * Undefined for other errors. `repliedFrom` is the server that replied, `host:port`; its host stands in for an empty one in the
+ * reply.
+ */
+export function redirectionOf(error: unknown, repliedFrom: string): Redirection | undefined {
   const [, kind, host, port] = /^(MOVED|ASK) \d+ (\S*):(\d+)/.exec(error instanceof Error ? error.message : '') ?? [];
   if (kind === undefined) return undefined;
-  const address = `${host || asked.slice(0, asked.lastIndexOf(':'))}:${port}`;
+  const address = `${host || repliedFrom.slice(0, repliedFrom.lastIndexOf(':'))}:${port}`;
   return { kind: kind === 'ASK' ? 'ask' : 'moved', address };
 }
 
@@ -19,7 +22,7 @@ export function isMoved(error: unknown): boolean {
   return error instanceof Error && error.message.startsWith('MOVED');
 }
 
-/** A part of the slots has no server: writes are refused by all, Pub/Sub is not. */
+/** Some slots have no server: every server refuses writes, but still delivers messages. */
 export function isClusterDown(error: unknown): boolean {
   return error instanceof Error && error.message.startsWith('CLUSTERDOWN');
 }

@@ -1,6 +1,7 @@
 /**
- * The way to one Redis server and back: a connection that subscribes, one for everything else, and a canary that goes
- * out through the one and comes in through the other.
+ * The link to one Redis server: a subscriber connection, a connection for all other commands, and a canary that is published
+ * on one and received on the other. The link is up while both connections are open, every channel is subscribed, and
+ * canaries arrive. It must never report up on the evidence of open connections alone.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Redis } from 'ioredis';
@@ -8,7 +9,8 @@ import type { Metrics } from '../telemetry/metrics.ts';
 import { Canary } from './canary.ts';
 import { CLASSIC, type PubSub } from './pub-sub.ts';
 import { isClusterDown, isMoved } from './redirection.ts';
-import { isOutOfStep, takenAway } from './redis-connection.ts';
+import { isClusterMember } from './redis-connection.ts';
+import { RedisSubscription } from './redis-subscription.ts';
 import type { RedisTransport, TransportEvents } from './redis-transport.ts';
 
 export interface RedisLinkOptions {
@@ -16,73 +18,56 @@ export interface RedisLinkOptions {
   readonly commands: Redis;
   readonly subscriber: Redis;
   readonly pubSub: PubSub;
-  /** What to subscribe to from the beginning. */
+  /** Channels to subscribe to as soon as the subscriber is connected. */
   readonly names: Iterable<string>;
-  /** Where this node publishes to itself. */
+  /** Channel on which this node publishes to itself. */
   readonly canaryChannel: string;
-  /** How often the subscription is tested, and the silence after which it counts as deaf. Milliseconds. */
+  /** Interval between canaries, and the silence after which the subscription counts as deaf. Milliseconds. */
   readonly canaryIntervalMs: number;
   readonly canaryTimeoutMs: number;
   readonly metrics: Metrics;
   readonly onError: (error: unknown) => void;
-  /** The server says that something is another server's, or that a part of the cluster is lost. */
+  /** The slot map may be out of date: the server answered MOVED or CLUSTERDOWN, or dropped a channel. */
   readonly onMoved: () => void;
 }
 
-/** Channel names per SUBSCRIBE, so that restoring 100,000 of them does not make one huge command. */
-const SUBSCRIBE_CHUNK = 1_000;
-
-/** Longest that a node waits for Redis before it starts without. Milliseconds. */
+/** Longest wait for the first connection; after it the node starts in degraded mode. Milliseconds. */
 const START_WAIT_MS = 5_000;
 
-/**
- * Until a channel that the server does not have is asked for again: by then somebody has looked whose it is. Doubles while
- * all of them have to be asked for. Milliseconds.
- */
-const DOUBT_MS = 250;
-const DOUBT_MAX_MS = 2_000;
-
-const MOVED = new Error('MOVED');
 const IS_CLUSTER = new Error(
-  'REDIS_URL leads to a server of a Redis Cluster, where keys and channels live on different servers. Set REDIS_CLUSTER to true.',
+  'REDIS_URL leads to a Redis Cluster, where keys and channels are spread over several servers. Set REDIS_CLUSTER to true.',
 );
 
 export class RedisLink implements RedisTransport {
   private readonly options: RedisLinkOptions;
   private readonly canary: Canary;
-  private readonly names: Set<string>;
+  private readonly subscription: RedisSubscription;
   private canaryChannel: string;
+  private commandsOpen = false;
   private events: TransportEvents | undefined;
   private up = false;
-  /** Each connection is open from when it is ready until it is closed or given up. */
-  private subscriberOpen = false;
-  private commandsOpen = false;
-  /** Number of the subscriber's connection: what belongs to an earlier one is of no interest any more. */
-  private generation = 0;
-  /** Rounds of subscribing that are not through on this connection. */
-  private pending = 0;
-  /** Channels that the server does not have, and that are still to be this link's. */
-  private readonly doubted = new Set<string>();
-  private doubtsAll = false;
-  private doubtMs = DOUBT_MS;
-  private doubtTimer: NodeJS.Timeout | undefined;
-  /** Channels that went to another server lately: this one may be saying so still. */
-  private given: ReadonlySet<string> = new Set();
-  /** Of subscribe commands that are under way. */
-  private readonly unanswered = new Set<(error: Error) => void>();
 
   constructor(options: RedisLinkOptions) {
+    const { subscriber, pubSub, onMoved, onError, canaryChannel } = options;
     this.options = options;
-    this.names = new Set(options.names);
-    this.canaryChannel = options.canaryChannel;
+    this.canaryChannel = canaryChannel;
+    this.subscription = new RedisSubscription({
+      subscriber,
+      pubSub,
+      names: [...options.names, canaryChannel],
+      onMessage: (name, payload) => this.receive(name, payload),
+      onChange: () => this.update(),
+      onMoved,
+      onError,
+    });
     this.canary = new Canary({
       intervalMs: options.canaryIntervalMs,
       timeoutMs: options.canaryTimeoutMs,
-      sing: () => void this.sing(),
-      onDeaf: () => this.goDeaf(),
-      onHeard: (seconds) => {
+      publish: (payload) => void this.publishCanary(payload),
+      onDeaf: () => this.reconnectBoth(),
+      onReceived: (seconds) => {
         options.metrics.record('holdfast.backplane.canary.duration.seconds', seconds);
-        this.rise();
+        this.goUp();
       },
     });
   }
@@ -95,28 +80,18 @@ export class RedisLink implements RedisTransport {
     return this.canary.ageSeconds;
   }
 
-  /** For commands that are about no key; undefined when not connected. */
+  /** For commands without a key; undefined while not connected. */
   get connection(): Redis | undefined {
     return this.commandsOpen ? this.options.commands : undefined;
   }
 
   async start(events: TransportEvents): Promise<void> {
     this.events = events;
-    const { commands, subscriber, pubSub } = this.options;
-    subscriber.on(pubSub.event, (name: Buffer, payload: Buffer) => this.receive(name, payload));
-    subscriber.on('ready', () => this.openSubscriber());
-    subscriber.on('close', () => this.closeSubscriber());
-    subscriber.on('error', (error) => this.noteError(error));
-    subscriber.on('moved', () => {
-      for (const reject of this.unanswered) reject(MOVED);
-    });
-    commands.on('ready', () => void this.openCommands());
-    commands.on('close', () => {
-      this.commandsOpen = false;
-      this.lose();
-    });
-    // A failed first connection is no reason not to start: ioredis goes on trying, and the node works degraded meanwhile.
-    const connected = Promise.allSettled([commands.connect(), subscriber.connect()]);
+    const { commands } = this.options;
+    commands.on('ready', () => void this.commandsOpened());
+    commands.on('close', () => this.commandsClosed());
+    // A failed first connection does not fail the start: ioredis retries, and the node works in degraded mode meanwhile.
+    const connected = Promise.allSettled([commands.connect(), this.subscription.connect()]);
     await Promise.race([connected, sleep(START_WAIT_MS, undefined, { ref: false })]);
     if (await this.isWrongKind()) throw IS_CLUSTER;
   }
@@ -124,239 +99,112 @@ export class RedisLink implements RedisTransport {
   publish(name: string, encode: () => Buffer | string): Promise<unknown> | undefined {
     const { commands, pubSub } = this.options;
     if (commands.status !== 'ready') return undefined;
-    return this.noteMoves(pubSub.publish(commands, name, encode()));
+    return this.reportMoves(pubSub.publish(commands, name, encode()));
   }
 
-  async subscribe(name: string): Promise<void> {
-    this.names.add(name);
-    // Not open: it is subscribed together with the others.
-    if (!this.subscriberOpen) return;
-    const { generation } = this;
-    try {
-      await this.send([name]);
-    } catch (error) {
-      if (generation === this.generation) this.notSubscribed([name], error);
-    }
+  subscribe(name: string): Promise<void> {
+    return this.subscription.subscribe(name);
   }
 
   unsubscribe(name: string): void {
-    this.forget([name]);
-    if (!this.subscriberOpen) return;
-    const { generation } = this;
-    this.options.pubSub.unsubscribe(this.options.subscriber, name).catch((error: unknown) => {
-      if (generation !== this.generation) return;
-      // It is subscribed no longer, and that was all that was wanted.
-      if (isMoved(error)) this.options.onMoved();
-      else this.startOver(error);
-    });
+    this.subscription.unsubscribe(name);
   }
 
   call<T>(_key: string, send: (redis: Redis) => Promise<T>): Promise<T> {
     return send(this.options.commands);
   }
 
-  /** These names are this server's now; those are no longer, and it has forgotten them by itself. */
-  adopt(gained: readonly string[], lost: readonly string[], canaryChannel: string): void {
-    this.forget(lost);
-    this.given = new Set([...lost, this.canaryChannel]);
-    for (const name of gained) this.names.add(name);
-    const hasMoved = canaryChannel !== this.canaryChannel;
+  /** Slots moved: the server now owns the channels `gained`, and no longer those `released`, which it drops by itself. */
+  reassign(gained: readonly string[], released: readonly string[], canaryChannel: string): void {
+    const { canaryChannel: previous } = this;
     this.canaryChannel = canaryChannel;
-    if (gained.length > 0 || hasMoved) void this.establish(hasMoved ? [...gained, canaryChannel] : gained);
-    else if (!this.up) this.singIfReady();
+    if (canaryChannel === previous) this.subscription.reassign(gained, released);
+    else this.subscription.reassign([...gained, canaryChannel], [...released, previous]);
   }
 
   async close(): Promise<void> {
     this.up = false;
     this.events = undefined;
     this.canary.stop();
-    clearTimeout(this.doubtTimer);
-    const { commands, subscriber } = this.options;
-    subscriber.disconnect();
-    // QUIT lets what was published just now leave first.
+    this.subscription.close();
+    const { commands } = this.options;
+    // QUIT lets Redis process what was published just before.
     await commands.quit().catch(() => commands.disconnect());
   }
 
-  private openSubscriber(): void {
-    this.subscriberOpen = true;
-    this.generation++;
-    this.pending = 0;
-    this.doubted.clear();
-    this.doubtsAll = false;
-    // The canary comes last: it is heard when all others are.
-    void this.establish([...this.names, this.canaryChannel]);
-  }
-
-  private closeSubscriber(): void {
-    this.subscriberOpen = false;
-    this.generation++;
-    this.lose();
-  }
-
-  private async openCommands(): Promise<void> {
+  private async commandsOpened(): Promise<void> {
     const { commands, onError } = this.options;
     if (await this.isWrongKind()) {
       onError(IS_CLUSTER);
       return;
     }
     this.commandsOpen = commands.status === 'ready';
-    this.singIfReady();
+    this.update();
   }
 
-  /** A server of a cluster takes a classic subscription and half of the keys. Whoever may not ask is believed. */
+  private commandsClosed(): void {
+    this.commandsOpen = false;
+    this.update();
+  }
+
+  /** A server of a cluster accepts every classic subscription, but only the keys of its own slots. */
   private async isWrongKind(): Promise<boolean> {
     const { pubSub, commands } = this.options;
-    if (pubSub !== CLASSIC || commands.status !== 'ready') return false;
-    const info = await commands.info('cluster').catch(() => '');
-    return info.includes('cluster_enabled:1');
-  }
-
-  /** Subscribes these. The link is up when all such rounds are through and the canary is heard after that. */
-  private async establish(names: readonly string[]): Promise<void> {
-    this.lose();
-    if (!this.subscriberOpen) return;
-    const { generation } = this;
-    this.pending++;
-    let done = 0;
-    try {
-      for (; done < names.length && generation === this.generation; done += SUBSCRIBE_CHUNK) {
-        const chunk = names.slice(done, done + SUBSCRIBE_CHUNK).filter((name) => this.isWanted(name));
-        if (chunk.length > 0) await this.send(chunk);
-      }
-    } catch (error) {
-      if (generation === this.generation) this.notSubscribed(names.slice(done), error);
-    }
-    if (generation !== this.generation) return;
-    this.pending--;
-    this.singIfReady();
-  }
-
-  /** ioredis never settles an SSUBSCRIBE that is answered with MOVED, and tells it by an event that names no channel. */
-  private send(names: readonly string[]): Promise<void> {
-    return new Promise((resolve, reject) => {
-      this.unanswered.add(reject);
-      this.options.pubSub
-        .subscribe(this.options.subscriber, names)
-        .then(() => resolve(), reject)
-        .finally(() => this.unanswered.delete(reject));
-    });
-  }
-
-  private notSubscribed(names: readonly string[], error: unknown): void {
-    if (isMoved(error)) this.doubt(names);
-    // The connection broke or hangs. Start over, so that "up" again means: everything is subscribed.
-    else this.startOver(error);
-  }
-
-  private forget(names: readonly string[]): void {
-    for (const name of names) {
-      this.names.delete(name);
-      this.doubted.delete(name);
-    }
-  }
-
-  private isWanted(name: string): boolean {
-    return this.names.has(name) || name === this.canaryChannel;
+    return pubSub === CLASSIC && commands.status === 'ready' && (await isClusterMember(commands));
   }
 
   private get isReady(): boolean {
-    const isOpen = this.subscriberOpen && this.commandsOpen && this.events !== undefined;
-    return isOpen && this.pending === 0 && this.doubted.size === 0 && !this.doubtsAll;
+    return this.commandsOpen && this.subscription.isComplete && this.events !== undefined;
   }
 
-  private singIfReady(): void {
-    if (this.isReady) this.canary.start();
+  /** Canaries run exactly while the link is ready, so that one that arrives proves that every channel is heard. */
+  private update(): void {
+    if (!this.isReady) this.goDown();
+    else if (!this.canary.isRunning) this.canary.start();
   }
 
-  /** First a write: a primary that became a replica takes publishes, and nobody hears them; a write it refuses. */
-  private async sing(): Promise<void> {
-    const { commands, pubSub, canaryTimeoutMs } = this.options;
-    try {
-      await this.noteMoves(commands.set(this.canaryChannel, '', 'PX', canaryTimeoutMs)).catch((error: unknown) => {
-        // A cluster that has lost a part refuses writes everywhere, and goes on carrying messages.
-        if (!isClusterDown(error)) throw error;
-      });
-      await this.noteMoves(pubSub.publish(commands, this.canaryChannel, this.canary.song()));
-    } catch {
-      // What fails here is not heard, and that is what counts.
-    }
-  }
-
-  private receive(bytes: Buffer, payload: Buffer): void {
-    const name = bytes.toString();
-    if (name === this.canaryChannel) this.canary.heard(payload.toString());
-    else if (this.names.has(name)) this.events?.onMessage(name, payload);
-  }
-
-  private rise(): void {
+  private goUp(): void {
     if (this.up || !this.isReady) return;
-    this.doubtMs = DOUBT_MS;
+    this.subscription.resetRetryDelay();
     this.up = true;
     this.events?.onUp();
   }
 
-  private lose(): void {
+  private goDown(): void {
     this.canary.stop();
     if (!this.up) return;
     this.up = false;
     this.events?.onDown();
   }
 
-  /** Connected, and nothing arrives. Which of the two connections it is cannot be told: both begin anew. */
-  private goDeaf(): void {
+  private receive(name: string, payload: Buffer): void {
+    if (name === this.canaryChannel) this.canary.received(payload.toString());
+    else this.events?.onMessage(name, payload);
+  }
+
+  /** Writes first: a server that became a replica accepts publishes, which reach only its own subscribers, but no writes. */
+  private async publishCanary(payload: string): Promise<void> {
+    const { commands, pubSub, canaryTimeoutMs } = this.options;
+    try {
+      await this.reportMoves(commands.set(this.canaryChannel, '', 'PX', canaryTimeoutMs)).catch((error: unknown) => {
+        // A cluster with uncovered slots refuses writes on every server, but still delivers messages.
+        if (!isClusterDown(error)) throw error;
+      });
+      await this.reportMoves(pubSub.publish(commands, this.canaryChannel, payload));
+    } catch {
+      // A canary that is not published is not received; the canary counts it as missing.
+    }
+  }
+
+  /** The subscription is deaf. Either connection may be the cause, so both are replaced. */
+  private reconnectBoth(): void {
     this.options.metrics.add('holdfast.backplane.deaf', 1);
-    this.startOver();
+    this.subscription.reconnect();
     this.commandsOpen = false;
     this.options.commands.disconnect(true);
   }
 
-  /** Gives up the subscriber's connection for a new one. */
-  private startOver(error?: unknown): void {
-    if (!this.subscriberOpen || !this.events) return;
-    const { subscriber, onError } = this.options;
-    if (error !== undefined && subscriber.status === 'ready') onError(error);
-    this.closeSubscriber();
-    subscriber.disconnect(true);
-  }
-
-  private noteError(error: Error): void {
-    const name = takenAway(error);
-    if (name !== undefined && this.isWanted(name)) this.doubt([name]);
-    else if (name !== undefined && this.given.has(name)) return;
-    // What is subscribed is no longer known.
-    else if (isOutOfStep(error)) this.doubtAll();
-    else if (this.options.subscriber.status === 'ready') this.startOver();
-  }
-
-  /** The server does not have these now. Soon they are another's; those that are still to be here then are subscribed again. */
-  private doubt(names: readonly string[]): void {
-    for (const name of names) if (this.isWanted(name)) this.doubted.add(name);
-    if (this.doubted.size > 0) this.askAgainSoon();
-    else this.options.onMoved();
-  }
-
-  /** The server may not have some of its channels. Which are all is asked at the end only: this may come in thousands. */
-  private doubtAll(): void {
-    this.doubtsAll = true;
-    this.askAgainSoon();
-  }
-
-  private askAgainSoon(): void {
-    this.options.onMoved();
-    this.lose();
-    this.doubtTimer ??= setTimeout(() => {
-      this.doubtTimer = undefined;
-      const { doubtsAll } = this;
-      const names = doubtsAll ? [...this.names, this.canaryChannel] : [...this.doubted];
-      this.doubted.clear();
-      this.doubtsAll = false;
-      if (doubtsAll) this.doubtMs = Math.min(2 * this.doubtMs, DOUBT_MAX_MS);
-      if (names.length > 0) void this.establish(names);
-      else if (!this.up) this.singIfReady();
-    }, this.doubtMs).unref();
-  }
-
-  private async noteMoves<T>(reply: Promise<T>): Promise<T> {
+  private async reportMoves<T>(reply: Promise<T>): Promise<T> {
     try {
       return await reply;
     } catch (error) {

@@ -1,12 +1,12 @@
-/** The two small things besides Pub/Sub that live in Redis: presence with a time to live, and single-use claims. */
+/** What Redis stores besides Pub/Sub: presence with a time to live, and single-use claims. No message depends on it. */
 import type { RedisTransport } from './redis-transport.ts';
 import type { OnceStore, PresenceStore } from './types.ts';
 
 type Keys = Pick<RedisTransport, 'call'>;
 
 /**
- * One sorted set per channel: member `<node>|<user>`, score the time at which it runs out (milliseconds since 1970).
- * A node that dies stops refreshing, and its members run out.
+ * One sorted set per channel, with members `<node>|<user>` and their expiry as score (milliseconds since 1970). The members of a
+ * node that dies are no longer refreshed, and expire.
  */
 export function createPresenceStore(redis: Keys, prefix: string, nodeId: string): PresenceStore {
   const key = (channel: string) => `${prefix}presence:${channel}`;

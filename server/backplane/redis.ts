@@ -1,4 +1,7 @@
-/** The backplane over Redis Pub/Sub. Subscribed are only the channels that this node follows. */
+/**
+ * The backplane over Redis Pub/Sub: turns batches and events into payloads and back, and counts them. It must never fail a
+ * publish: messages are committed before they get here.
+ */
 import type { Metrics } from '../telemetry/metrics.ts';
 import { recordBackplanePublish } from '../telemetry/tracing.ts';
 import { decodePayload, encodeBatch, encodeEvent, encodePresenceHint } from './payload.ts';
@@ -35,7 +38,7 @@ export class RedisBackplane implements Backplane {
     this.events = events;
     return this.options.transport.start({
       onMessage: (name, payload) => this.receive(name, payload),
-      onUp: () => this.rise(),
+      onUp: () => this.wentUp(),
       onDown: () => this.events?.onDown(),
     });
   }
@@ -100,7 +103,7 @@ export class RedisBackplane implements Backplane {
     }
   }
 
-  private rise(): void {
+  private wentUp(): void {
     if (this.wasUp) this.options.metrics.add('holdfast.backplane.reconnects', 1);
     this.wasUp = true;
     this.events?.onUp();

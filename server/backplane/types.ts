@@ -1,4 +1,7 @@
-/** What carries "channel X grew, here are the bytes" between nodes. A latency hint, never the truth. Types only. */
+/**
+ * The backplane announces committed messages and ephemeral events to other nodes, and the stores share presence and claims.
+ * A latency hint: the history alone decides what was published. Types only.
+ */
 
 /** New messages of one channel: consecutive offsets from `first`. */
 export interface Batch {
@@ -13,47 +16,47 @@ export interface Batch {
 }
 
 export interface BackplaneEvents {
-  /** May be called out of order, twice, or never for a batch: the receiver's tail sorts that out. */
+  /** Batches may arrive out of order, twice, or never; the tail of the channel corrects that. */
   onBatch(channel: string, batch: Batch): void;
-  /** An ephemeral event of another node: JSON text, ready to send. */
+  /** An ephemeral event from another node: JSON text, ready to send. */
   onEvent(channel: string, json: string): void;
-  /** Somebody on another node entered or left the presence of the channel. */
+  /** A user on another node joined or left the presence of the channel. */
   onPresenceHint(channel: string): void;
-  /** The backplane works again and all subscriptions are in place: what was missed meanwhile must be read from the history. */
+  /** Every subscribed channel is in place again. Messages missed meanwhile must be read from the history. */
   onUp(): void;
   onDown(): void;
 }
 
 /**
- * The rules an implementation must keep:
- * - nothing it does may fail a publish: a message is safe before it gets here. Errors are counted, not thrown;
- * - it remembers the subscriptions and restores them before it calls `onUp`;
- * - it never calls back for a channel that is not subscribed, and not for this node's own events.
+ * An implementation must keep these rules:
+ * - It never fails a publish, because the message is already committed. It counts errors instead of throwing them.
+ * - It remembers subscriptions, and restores them before it calls `onUp`.
+ * - It calls back only for subscribed channels, and never with this node's own events.
  */
 export interface Backplane {
-  /** Whether what other nodes publish can arrive now. */
+  /** Whether messages that other nodes publish arrive now. */
   readonly isUp: boolean;
   start(events: BackplaneEvents): Promise<void>;
   publish(channel: string, batch: Batch): void;
   publishEvent(channel: string, json: string): void;
   publishPresenceHint(channel: string): void;
-  /** Resolves when batches published from now on will arrive, or at once when the backplane is away. Never rejects. */
+  /** Resolves when batches published from now on will arrive, or at once while the backplane is down. Never rejects. */
   subscribe(channel: string): Promise<void>;
   unsubscribe(channel: string): void;
   close(): Promise<void>;
 }
 
-/** Members of channels across nodes, each with a time to live. All calls reject when the store is away. */
+/** Members of channels across nodes, each with a time to live. All calls reject while the store is unreachable. */
 export interface PresenceStore {
-  /** Makes the users members for `ttlMs` from now; also keeps those who are. */
+  /** Adds the users as members, or extends their membership, until `ttlMs` from now. */
   keep(channel: string, users: readonly string[], ttlMs: number): Promise<void>;
   remove(channel: string, user: string): Promise<void>;
-  /** Users of all nodes whose time has not run out, each once, in no order. */
+  /** Users of all nodes whose membership has not expired: each once, in no particular order. */
   list(channel: string): Promise<string[]>;
 }
 
-/** Things that may happen once. */
+/** Claims of which only the first succeeds, for single-use tickets. */
 export interface OnceStore {
-  /** true for the first claim of `id` within `ttlMs`, across nodes. Rejects when the store is away. */
+  /** Whether this is the first claim of `id` within `ttlMs`, across nodes. Rejects while the store is unreachable. */
   claim(id: string, ttlMs: number): Promise<boolean>;
 }

@@ -169,7 +169,7 @@ export const INFRA_MUTANTS: readonly Mutant[] = [
   },
   {
     part: 'logins',
-    bug: 'Redis is logged in to with the first token for ever',
+    bug: 'every reconnect to Redis uses the first token',
     file: 'server/backplane/redis-connection.ts',
     find: 'if (login) redis.options.password = login.password;',
     replace: 'if (login) redis.options.password ??= login.password;',

@@ -119,7 +119,7 @@ export const TELEMETRY_MUTANTS: readonly Mutant[] = [
   },
   {
     part: 'tracing',
-    bug: 'the context does not travel through Redis',
+    bug: 'the payload on Redis carries no trace context',
     file: 'server/backplane/payload.ts',
     find: "batch.traceparent ?? '-'",
     replace: "'-'",

@@ -1,9 +1,9 @@
-/** What goes over Redis: reads back as it was, and garbage is nothing. */
+/** The format of payloads on Redis: decoding reverses encoding, and rejects every other payload without an exception. */
 import { expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { decodePayload, encodeBatch, encodeEvent, encodePresenceHint } from '../../../../server/backplane/payload.ts';
 
-test('batches, events and hints read back as they were', () => {
+test('decoding a batch, an event or a hint returns what was encoded', () => {
   const word = fc.stringMatching(/^[a-z0-9-]{1,20}$/);
   const positive = fc.integer({ min: 1, max: Number.MAX_SAFE_INTEGER });
   fc.assert(
@@ -31,7 +31,7 @@ test('batches, events and hints read back as they were', () => {
   );
 });
 
-test('anything else is nothing, and no exception', () => {
+test('every other payload decodes to undefined', () => {
   for (const text of [
     '',
     '\n',

@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import { ReconnectDelays } from '../../../../server/backplane/reconnect-delays.ts';
 
-describe('the wait before the next try to connect', () => {
+describe('the delay before a reconnect', () => {
   const setUp = () => {
     let time = 0;
     const delays = new ReconnectDelays(() => time);
@@ -17,17 +17,17 @@ describe('the wait before the next try to connect', () => {
     expect(delay).toBeLessThanOrEqual(ceiling);
   };
 
-  test('doubles to two seconds while nothing can be opened', () => {
+  test('doubles up to two seconds while no connection opens', () => {
     const { delays } = setUp();
     for (const ceiling of [50, 100, 200, 400, 800, 1_600, 2_000, 2_000]) expectWithin(delays.next(), ceiling);
   });
 
-  test('doubles also while what is opened does not last', () => {
+  test('doubles too while connections open but do not last', () => {
     const { openFor } = setUp();
     for (const ceiling of [50, 100, 200, 400, 800, 1_600, 2_000, 2_000]) expectWithin(openFor(100), ceiling);
   });
 
-  test('is short again after a connection that lasted', () => {
+  test('starts again at the shortest after a connection that lasted', () => {
     const { delays, openFor } = setUp();
     for (let i = 0; i < 8; i++) delays.next();
     expectWithin(openFor(60_000), 50);

@@ -1,4 +1,4 @@
-/** Redirections are told from every other error. */
+/** Which errors are redirections, and to which address they lead. */
 import { expect, test } from '@jest/globals';
 import { isMoved, redirectionOf } from '../../../../server/backplane/redirection.ts';
 
@@ -14,7 +14,7 @@ test.each([
   expect(isMoved(new Error(message))).toBe(redirection?.kind === 'moved');
 });
 
-test('what is no error is no redirection', () => {
+test('a value that is not an Error is no redirection', () => {
   expect(redirectionOf('MOVED 3999 127.0.0.1:6381', 'a:1')).toBeUndefined();
   expect(redirectionOf(undefined, 'a:1')).toBeUndefined();
 });

@@ -1,4 +1,4 @@
-/** When a Redis Cluster is looked at: soon after a refusal, however many follow, and less and less often while that finds nothing new. */
+/** When `RedisCluster` refreshes the slot map: at an interval, and soon after a link reports that the map may be out of date. */
 import { afterEach, beforeEach, expect, jest, test } from '@jest/globals';
 import type { Redis } from 'ioredis';
 import { RedisCluster } from '../../../../server/backplane/redis-cluster.ts';
@@ -15,10 +15,10 @@ afterEach(() => {
   jest.useRealTimers();
 });
 
-/** A cluster of one server that never changes; only what it asks and is told matters here. */
+/** A cluster of one server whose slot map never changes, and a count of its refreshes. */
 async function start() {
-  let looks = 0;
-  let refuse = () => {};
+  let count = 0;
+  let request = () => {};
   const seed = {
     status: 'ready',
     options: { host: 'a' },
@@ -26,7 +26,7 @@ async function start() {
     connect: async () => {},
     disconnect: () => {},
     async cluster() {
-      looks++;
+      count++;
       return [[0, SLOTS - 1, ['a', 1, 'id', []]]];
     },
   };
@@ -34,7 +34,7 @@ async function start() {
   const cluster = new RedisCluster({
     seed: seed as unknown as Redis,
     link: (_address, { onMoved }) => {
-      refuse = onMoved;
+      request = onMoved;
       return link as unknown as RedisLink;
     },
     canaryStem: 'canary:',
@@ -45,17 +45,17 @@ async function start() {
     },
   });
   await cluster.start(EVENTS);
-  return { cluster, looks: () => looks, refuse: () => refuse() };
+  return { cluster, refreshes: () => count, request: () => request() };
 }
 
-test('refusals that come faster than looks put none off, and looks that find nothing come less and less often', async () => {
-  const { cluster, looks, refuse } = await start();
+test('requests that come faster than refreshes postpone none, and refreshes without a change get rarer', async () => {
+  const { cluster, refreshes, request } = await start();
   const at: number[] = [];
   for (let ms = 0; ms < 4_000; ms += 10) {
-    const before = looks();
-    refuse();
+    const before = refreshes();
+    request();
     await jest.advanceTimersByTimeAsync(10);
-    if (looks() > before) at.push(ms);
+    if (refreshes() > before) at.push(ms);
   }
   expect(at.length).toBeGreaterThanOrEqual(5);
   expect(at.length).toBeLessThanOrEqual(8);
@@ -63,14 +63,14 @@ test('refusals that come faster than looks put none off, and looks that find not
   await cluster.close();
 });
 
-test('while nobody is refused, in intervals', async () => {
-  const { cluster, looks } = await start();
-  expect(looks()).toBe(1);
+test('without a request, the slot map is refreshed at the interval until the cluster is closed', async () => {
+  const { cluster, refreshes } = await start();
+  expect(refreshes()).toBe(1);
   await jest.advanceTimersByTimeAsync(REFRESH_MS - 1_000);
-  expect(looks()).toBe(1);
+  expect(refreshes()).toBe(1);
   await jest.advanceTimersByTimeAsync(2_000);
-  expect(looks()).toBe(2);
+  expect(refreshes()).toBe(2);
   await cluster.close();
   await jest.advanceTimersByTimeAsync(2 * REFRESH_MS);
-  expect(looks()).toBe(2);
+  expect(refreshes()).toBe(2);
 });
