@@ -163,6 +163,11 @@ describe('loadConfig', () => {
       { HEARTBEAT_INTERVAL_MS: '5000', HEARTBEAT_TIMEOUT_MS: '5000' },
       [/^HEARTBEAT_TIMEOUT_MS/],
     ],
+    [
+      'a canary timeout of less than two intervals',
+      { REDIS_CANARY_INTERVAL_MS: '1000', REDIS_CANARY_TIMEOUT_MS: '1999' },
+      [/^REDIS_CANARY_TIMEOUT_MS/],
+    ],
     ['two problems at once', { DATABASE_URL: '', HISTORY_LANES: '20' }, [/^DATABASE_URL/, /^HISTORY_LANES/]],
   ])('contradictory settings are refused: %s', (_what, env, messages) => {
     const found = problems(env);
@@ -172,6 +177,7 @@ describe('loadConfig', () => {
   test('settings at the limit of a cross-check are accepted', () => {
     expect(problems({ HISTORY_LANES: '9', PG_POOL_MAX: '10' })).toEqual([]);
     expect(problems({ HEARTBEAT_INTERVAL_MS: '5000', HEARTBEAT_TIMEOUT_MS: '4999' })).toEqual([]);
+    expect(problems({ REDIS_CANARY_INTERVAL_MS: '1000', REDIS_CANARY_TIMEOUT_MS: '2000' })).toEqual([]);
     const jwks = { AUTH_JWT_SECRET: '', AUTH_JWKS_URL: 'https://issuer/jwks', AUTH_TICKET_SECRET: 't'.repeat(32) };
     expect(problems(jwks)).toEqual([]);
   });
