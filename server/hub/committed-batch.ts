@@ -1,6 +1,6 @@
 /**
  * A commit of this node in the two forms that it leaves the hub in: the segment for this node's own tail, and the body
- * for the backplane. Each message is encoded at most once, and not at all when neither form is asked for.
+ * for the backplane. Each message becomes JSON at most once, and not at all when neither form is requested.
  */
 import type { Batch } from '../backplane/types.ts';
 import type { Committed, StoredMessage } from '../history/types.ts';
@@ -15,6 +15,7 @@ export class CommittedBatch implements Batch {
   readonly traceparent: string | undefined;
   private readonly commit: Committed;
   private encoded: readonly string[] | undefined;
+  private builtBody: Buffer | undefined;
 
   constructor(commit: Committed) {
     const { offset, createdAt } = commit.messages[0] as StoredMessage;
@@ -26,13 +27,18 @@ export class CommittedBatch implements Batch {
     this.traceparent = commit.traceparent;
   }
 
-  /** Built at each access: a transport reads it once, and only while it is connected. */
+  /** Built at the first access: a transport reads it only while it is connected. */
   get body(): Buffer {
-    return Buffer.from(this.texts.join('\n'));
+    this.builtBody ??= Buffer.from(this.texts.join('\n'));
+    return this.builtBody;
   }
 
+  /** From the body if there is one: copying its bytes costs less than a second conversion of the texts to UTF-8. */
   toSegment(): Segment {
-    return Segment.fromTexts(this.first, this.texts, [this.createdAt], this.traceparent);
+    const { first, count, builtBody, traceparent } = this;
+    const times = [this.createdAt];
+    if (builtBody) return Segment.fromBody(first, count, builtBody, times, traceparent);
+    return Segment.fromTexts(first, this.texts, times, traceparent);
   }
 
   private get texts(): readonly string[] {

@@ -44,6 +44,7 @@ const AHEAD_MAX = 256;
 
 export class Hub {
   private readonly options: HubOptions;
+  private readonly clock: Clock;
   private readonly channels = new Map<string, Channel>();
   private readonly context: ChannelContext;
   private readonly historyPoll: HistoryPoll;
@@ -51,42 +52,13 @@ export class Hub {
 
   constructor(options: HubOptions) {
     this.options = options;
-    const clock = options.clock ?? SYSTEM_CLOCK;
-    const { history, backplane, metrics, onError } = options;
-    const { pageSize, readConcurrency: concurrency, cacheBytes, windowMessages, windowBytes, gapHoldMs } = options;
-    this.context = {
-      backplane,
-      pages: new Pages({ history, pageSize, concurrency, cacheBytes }),
-      tops: new TopsLoader(history, clock),
-      clock,
-      limits: { windowMessages, windowBytes, aheadMax: AHEAD_MAX },
-      gapHoldMs,
-      metrics,
-      writeBytesMax: options.writeBytesMax,
-      flusher: new Flusher({
-        clock,
-        intervalMaxMs: options.flushIntervalMaxMs,
-        onFlushed: (seconds) => metrics.record('holdfast.fanout.duration.seconds', seconds),
-      }),
-      onEmpty: (channel) => this.drop(channel),
-      onRegression: (epoch) => this.historyRegressed(epoch),
-      onError,
-    };
-    this.historyPoll = new HistoryPoll({
-      history,
-      clock,
-      intervalMs: () => (backplane.isUp ? options.pollIntervalMs : options.pollIntervalDegradedMs),
-      channels: () => new Map([...this.channels].map(([name, channel]) => [name, channel.follower.held])),
-      onTops: ({ epoch, tops }) => this.noteTops(epoch, tops),
-      onRegression: (epoch) => this.historyRegressed(epoch),
-      onError,
-    });
+    this.clock = options.clock ?? SYSTEM_CLOCK;
+    this.context = this.createContext();
+    this.historyPoll = this.createHistoryPoll();
+    const { backplane, presenceStore: store, presenceTtlMs: ttlMs } = options;
     const announce = (channel: string) => backplane.publishPresenceHint(channel);
-    this.presence = new PresenceHub({ store: options.presenceStore, clock, ttlMs: options.presenceTtlMs, announce });
-    metrics.observe('holdfast.tails', () => this.channels.size);
-    metrics.observe('holdfast.tails.behind', () => this.count((channel) => (channel.follower.isBehind ? 1 : 0)));
-    metrics.observe('holdfast.subscriptions', () => this.subscriptionCount);
-    metrics.observe('holdfast.subscriptions.behind', () => this.count((channel) => channel.subscribers.behind.size));
+    this.presence = new PresenceHub({ store, clock: this.clock, ttlMs, announce });
+    this.observe();
   }
 
   get subscriptionCount(): number {
@@ -141,6 +113,51 @@ export class Hub {
   /** Makes `user` present until the result is called. `listener` first gets the list of users, then changes. */
   joinPresence(channel: string, user: string, listener: PresenceListener): Promise<() => void> {
     return this.presence.join(channel, user, listener);
+  }
+
+  private createContext(): ChannelContext {
+    const { options, clock } = this;
+    const { history, backplane, metrics, onError, writeBytesMax, gapHoldMs, windowMessages, windowBytes } = options;
+    const { pageSize, readConcurrency: concurrency, cacheBytes } = options;
+    return {
+      backplane,
+      pages: new Pages({ history, pageSize, concurrency, cacheBytes }),
+      tops: new TopsLoader(history, clock),
+      clock,
+      limits: { windowMessages, windowBytes, aheadMax: AHEAD_MAX },
+      gapHoldMs,
+      metrics,
+      writeBytesMax,
+      flusher: new Flusher({
+        clock,
+        intervalMaxMs: options.flushIntervalMaxMs,
+        onFlushed: (seconds) => metrics.record('holdfast.fanout.duration.seconds', seconds),
+      }),
+      onEmpty: (channel) => this.drop(channel),
+      onRegression: (epoch) => this.historyRegressed(epoch),
+      onError,
+    };
+  }
+
+  private createHistoryPoll(): HistoryPoll {
+    const { history, backplane, pollIntervalMs, pollIntervalDegradedMs, onError } = this.options;
+    return new HistoryPoll({
+      history,
+      clock: this.clock,
+      intervalMs: () => (backplane.isUp ? pollIntervalMs : pollIntervalDegradedMs),
+      channels: () => new Map([...this.channels].map(([name, channel]) => [name, channel.follower.held])),
+      onTops: ({ epoch, tops }) => this.noteTops(epoch, tops),
+      onRegression: (epoch) => this.historyRegressed(epoch),
+      onError,
+    });
+  }
+
+  private observe(): void {
+    const { metrics } = this.options;
+    metrics.observe('holdfast.tails', () => this.channels.size);
+    metrics.observe('holdfast.tails.behind', () => this.count((channel) => (channel.follower.isBehind ? 1 : 0)));
+    metrics.observe('holdfast.subscriptions', () => this.subscriptionCount);
+    metrics.observe('holdfast.subscriptions.behind', () => this.count((channel) => channel.subscribers.behind.size));
   }
 
   private count(of: (channel: Channel) => number): number {
