@@ -18,6 +18,7 @@ export function createLogger(level: string, nodeId: string): Logger {
   };
   const output = standardOutput();
   const log = pino(options, output);
+  OUTPUTS.set(log, output);
   let dropped = 0;
   output.on('drop', () => {
     dropped++;
@@ -31,6 +32,24 @@ export function createLogger(level: string, nodeId: string): Logger {
     log.warn({ lines }, 'The reader of the log was too slow; lines were dropped.');
   });
   return log;
+}
+
+/** Longest wait for the last lines to be written, milliseconds: the reader may be gone. */
+const CLOSE_TIMEOUT_MS = 1_000;
+const OUTPUTS = new WeakMap<Logger, sonicBoom.SonicBoom>();
+
+/**
+ * Resolves when all lines are written, in order, or after a second. Call it before `process.exit`: the last write that a
+ * process makes while it exits can overtake one that is under way.
+ */
+export function closeLog(log: Logger): Promise<void> {
+  const output = OUTPUTS.get(log);
+  if (!output) return Promise.resolve();
+  return new Promise((resolve) => {
+    output.once('close', resolve);
+    setTimeout(resolve, CLOSE_TIMEOUT_MS);
+    output.end();
+  });
 }
 
 /** The destination that pino creates by default would retry at exit until the log is read: without end when the reader is gone. */

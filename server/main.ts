@@ -3,7 +3,7 @@ import cluster from 'node:cluster';
 import { randomBytes } from 'node:crypto';
 import { hostname } from 'node:os';
 import { type Config, ConfigError, loadConfig } from './config.ts';
-import { createLogger, type Logger } from './logger.ts';
+import { closeLog, createLogger, type Logger } from './logger.ts';
 import { startNode } from './node.ts';
 import { VERSION } from './version.ts';
 import { superviseWorkers } from './workers.ts';
@@ -38,11 +38,11 @@ function stopOnSignals(stop: () => Promise<void>, config: Config, log: Logger): 
     stop().then(
       () => {
         log.info('Stopped.');
-        process.exit(0);
+        void closeLog(log).then(() => process.exit(0));
       },
       (error: unknown) => {
         log.error({ err: error }, 'Stopping failed.');
-        process.exit(1);
+        void closeLog(log).then(() => process.exit(1));
       },
     );
   };
