@@ -7,7 +7,9 @@ import { isBuiltin } from 'node:module';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { build } from 'esbuild';
-import { ROOT } from '../host/paths.ts';
+
+// Not from host/paths.ts: the build of the image has this file and nothing else of infra.
+const ROOT = join(import.meta.dirname, '..', '..');
 
 /** Entry points of the programs in the image: node and probe. */
 export const IMAGE_PROGRAMS = ['server/main.ts', 'server/probe/main.ts'] as const;

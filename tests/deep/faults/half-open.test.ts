@@ -116,7 +116,7 @@ describeWith('netns')('peers that vanish', () => {
     await publish(channel, 2, 50);
     // It waits for one heartbeat interval of the server and one and a half timeouts: 6,250 ms.
     await eventually(() => expect(trouble.length).toBeGreaterThan(0), { timeoutMs: 6_250 + SLACK_MS });
-    expect(trouble[0]).toEqual(['connection_lost', 1006, expect.stringContaining('Nothing arrived for too long')]);
+    expect(trouble[0]).toEqual(['connection_lost', 1006, expect.stringContaining('No frame arrived within 6250 ms')]);
     expect(got).toEqual([1]);
     await lost.host.restore();
     await publish(channel, 51, 60);
