@@ -26,13 +26,13 @@ export const DELIVERY = {
     type: 'counter',
     unit: '{time}',
     help: 'Times the Redis connections were open but no canary message arrived. The node then reopens them.',
-    why: 'If it repeats, Redis disconnects or delays its subscribers, often because of client-output-buffer-limit.',
+    why: 'If it repeats, the network drops packets, Redis blocks for seconds, or the user lacks permission for the canary channel.',
   },
   'holdfast.backplane.publishes': {
     type: 'counter',
     unit: '{message}',
     help: 'Batches and events published to Redis, by result. `skipped`: Redis was away; other nodes find the messages by the history poll.',
-    why: '`failed` while Redis is up: Redis refuses the command, for example as a replica (READONLY) or because it is out of memory.',
+    why: '`failed` while Redis is up: a missing permission (ACL) on the channel, or a reply that takes longer than REDIS_TIMEOUT_MS.',
     labels: { result: ['ok', 'failed', 'skipped'] },
   },
   'holdfast.backplane.received': {
