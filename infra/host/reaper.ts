@@ -1,8 +1,8 @@
 /**
  * Ends the child processes and removes the temporary directories of this process when it exits. An exit hook handles
  * ordinary exits. A small shell process handles the others (SIGKILL, a crash, a Jest sandbox without exit hooks): it
- * reads from a pipe that closes with this process, and then cleans up. Never ends a process that was not registered
- * with `watch`.
+ * reads from a pipe that closes with this process, and then cleans up. Ends each process that was registered with `watch`,
+ * with its process group and its children, and no others.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';

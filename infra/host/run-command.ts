@@ -1,4 +1,4 @@
-/** How a command of this project ends: by itself, once its result is printed, whatever is still open. */
+/** Ends the process of a command once its result is printed, also while sockets or timers are still open. */
 
 /**
  * Runs a command and ends the process. The exit code is `process.exitCode`, or 1 when `main` throws: then the message of the

@@ -3,10 +3,12 @@
  * which to subscribe. Pure: no timers, sockets or promises. The owner reports every event, sends the commands that it gets,
  * and reports how they ended.
  *
- * A desired channel is missing while it is in one of these states, and in place otherwise:
+ * While the connection is open, a desired channel is in place unless it is in one of these states:
  * - queued: it is sent with one of the next batches;
  * - sent with the current batch, which is unanswered;
  * - unconfirmed: the server lacks it, or may lack it; `retry()` queues it again.
+ * A channel whose first SUBSCRIBE (`want()`) is unanswered is not counted: its caller waits. Without a connection no
+ * channel is in place.
  */
 
 /** Channels per SUBSCRIBE, so that restoring 100,000 of them does not make one huge command. */

@@ -1,6 +1,6 @@
 /**
- * The format of payloads on Redis: one header line, then the body exactly as clients receive it, so that a receiving node
- * parses only the header. Pure.
+ * The format of payloads on Redis: one header line, then JSON texts, one per line. A receiving node parses the header and
+ * splits the lines; it does not parse the JSON. Pure.
  */
 import type { Batch } from './types.ts';
 

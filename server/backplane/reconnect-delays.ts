@@ -1,4 +1,4 @@
-/** The delays before one connection to Redis reconnects. Pure. */
+/** The delays, with random jitter, before one connection to Redis reconnects. Sets no timer. */
 
 const RECONNECT_MAX_MS = 2_000;
 

@@ -1,6 +1,6 @@
 /**
- * Order of the commands of one connection within a channel: the next begins when the one before has settled, so a client
- * may send `subscribe`, `unsubscribe` and `presence` without waiting for the answers. Channels do not wait for each other.
+ * Runs `subscribe`, `unsubscribe` and `presence` of one connection for one channel one after the other, so a client may send them
+ * without waiting for the answers. A publish waits for those before it; typing does not. Channels do not wait for each other.
  */
 export class ChannelOrder {
   /** The newest unfinished task of each channel; it never rejects. */

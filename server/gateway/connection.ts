@@ -1,6 +1,7 @@
 /**
- * One WebSocket: reads frames, writes frames, measures unsent bytes, closes. Reads through `ws`. Writes to the TCP socket
- * directly, because fan-out writes the same bytes to thousands of connections. Never interprets a command (`session.ts`).
+ * One WebSocket: reads frames, writes frames, measures unsent bytes, closes. Reads and closes through `ws`. Writes text frames
+ * directly to the TCP socket, because fan-out writes the same bytes to thousands of connections. Never interprets a command
+ * (`session.ts`).
  */
 import type { Duplex } from 'node:stream';
 import type { WebSocket } from 'ws';

@@ -1,6 +1,6 @@
 /**
- * Drains a node: asks its connections to reconnect at a set rate, and closes each with 1012 soon after it was asked. The
- * other nodes then get reconnects at that rate. Never refuses new connections (`gateway.ts`).
+ * Drains a node: asks its connections to reconnect at a set rate, or faster where the deadline is too near for it. Closes each
+ * with 1012 soon after it was asked, and all that are left at the deadline. Never refuses new connections (`gateway.ts`).
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Connection } from './connection.ts';

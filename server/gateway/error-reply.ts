@@ -1,4 +1,4 @@
-/** Answers a command that failed with an `error` push, and counts it. Never closes the connection. */
+/** Sends an `error` push in reply to a command that failed, and counts it. Never closes the connection. */
 import { errorBody, toAppError } from '../errors.ts';
 import type { Command } from '../protocol/commands.ts';
 import type { Connection } from './connection.ts';

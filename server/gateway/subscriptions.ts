@@ -1,6 +1,7 @@
 /**
- * The subscriptions of one connection, with the presence and typing that need one. Calls for one channel must come in
- * order (`channel-order.ts`). Never delivers messages: the hub writes those to the connection itself.
+ * The subscriptions of one connection, with the presence and typing that need one. Calls of `subscribe`, `unsubscribe` and
+ * `joinPresence` for one channel must come one after the other (`channel-order.ts`). Never delivers messages: the hub writes
+ * those to the connection itself.
  */
 import { requireSubscribe } from '../auth/authenticator.ts';
 import { AppError } from '../errors.ts';

@@ -1,6 +1,6 @@
 /**
- * A lane: batches what is appended and has one batch in flight; everything queued meanwhile goes in the next. It has no timer:
- * the commit sets the pace. Never looks into a message beyond its size.
+ * A lane: batches what is appended and has one batch in flight. What is queued meanwhile waits for the next batch, which has at most
+ * `batchMax` messages. There is no timer: the commit sets the pace. Never looks into a message beyond its size.
  *
  * A channel always uses the same lane, so the order in which a node accepted its messages is their order in the history.
  */

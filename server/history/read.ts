@@ -1,4 +1,7 @@
-/** Statements that read: pages of a channel, exact tops, and tops that were committed since a cursor. Writes nothing. */
+/**
+ * Statements that read: pages of a channel, exact tops, tops that were committed since a cursor, and the test whether Postgres
+ * takes writes. Writes nothing.
+ */
 import type { Queryable } from './pool.ts';
 import type { Page, PageQuery, RecentTops, StoredMessage, Tops } from './types.ts';
 

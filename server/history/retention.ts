@@ -1,6 +1,6 @@
 /**
- * Retention: drops the partitions of expired days while readers and writers run. Never changes the days that are kept, and never
- * `channels`: offsets continue.
+ * Retention: drops whole daily partitions while readers and writers run: those of messages after the retention, and those
+ * of idempotency keys after two days. Never changes `channels`: offsets continue.
  */
 import type { Queryable } from './pool.ts';
 

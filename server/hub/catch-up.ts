@@ -1,6 +1,7 @@
 /**
- * Moves subscriptions that are behind forward, from the window or the history, until they are at the tail and go live.
- * Never changes the tail; `source.follow` reports a top that a read has seen.
+ * Moves subscriptions that are not live forward, with messages from the window or the history, until they reach the end of the tail
+ * and go live. Never adds messages to the tail: it reports through `follow` how far the history reaches, and calls `reload`
+ * when the epoch differs.
  */
 import type { Metrics } from '../telemetry/metrics.ts';
 import type { Clock } from './clock.ts';

@@ -1,6 +1,6 @@
 /**
- * A commit of this node in the two forms that it leaves the hub in: the segment for this node's own tail, and the body
- * for the backplane. Each message becomes JSON at most once, and not at all when neither form is requested.
+ * The part of a commit that belongs to one channel, in two forms: the segment for the tail of this node, and the body for the
+ * backplane. Each message becomes JSON at most once, and not at all when neither form is requested.
  */
 import type { Batch } from '../backplane/types.ts';
 import type { Committed, StoredMessage } from '../history/types.ts';

@@ -1,4 +1,7 @@
-/** Fan-out: writes a flush of one channel to its live subscriptions, and records it. Never reads and never waits. */
+/**
+ * Fan-out: writes the new messages of one channel to its live subscriptions, and records metrics and a span. Never reads and
+ * never waits.
+ */
 import type { Metrics } from '../telemetry/metrics.ts';
 import { recordFanout } from '../telemetry/tracing.ts';
 import type { Clock } from './clock.ts';

@@ -1,6 +1,6 @@
 /**
- * Reads what a tail lacks from the history, one read at a time, until it lacks nothing. Never writes to subscriptions:
- * it changes the tail and reports.
+ * Reads from the history the messages that a tail lacks, one page at a time, until it lacks none. Never writes to
+ * subscriptions: it changes the tail and reports.
  */
 import type { Backplane } from '../backplane/types.ts';
 import type { Metrics } from '../telemetry/metrics.ts';

@@ -1,6 +1,7 @@
 /**
- * Finds where a recovery begins, or why it is refused, before the client gets its reply: a recovery is never partial.
- * May read the history and may have the tail reloaded; never changes a subscription.
+ * Finds where a recovery begins, or why it is refused, before the client gets its reply: `recovered: true` is never sent when
+ * messages after the position are already missing. May read the history and may have the tail reloaded; never changes a
+ * subscription.
  */
 import { AppError } from '../errors.ts';
 import type { Position, RecoveryFailure } from '../protocol/messages.ts';

@@ -1,4 +1,7 @@
-/** One connection's cursor into one channel. `subscribers.ts` changes its state; `catch-up.ts` moves its position. */
+/**
+ * One connection's cursor into one channel. `subscribers.ts` sets its state and where a catch-up begins; `catch-up.ts`
+ * moves the position forward.
+ */
 import type { Sink, SubscribeRequest } from './types.ts';
 
 export type SubscriptionState = 'catching-up' | 'live' | 'closed';

@@ -1,6 +1,6 @@
 /**
- * Keeps one channel's tail: opens it, passes arrivals to it, and has gaps and stale positions read. Reports when the tail
- * has grown and when history was lost. Knows no subscriptions.
+ * Keeps one channel's tail: opens it, passes arrivals to it, lets `gap-reader.ts` read its gaps, and reads the position again when
+ * another epoch is seen. Reports when the tail has grown and when history was lost. Knows no subscriptions.
  */
 import type { Backplane, Batch } from '../backplane/types.ts';
 import { AppError } from '../errors.ts';

@@ -1,9 +1,9 @@
 /**
  * What a node knows of one channel: first only what arrived early, then a tail. Pure: says what has to happen after each
- * arrival; reading and waiting are the work of `tail-follower.ts`.
+ * arrival. `tail-follower.ts` and `gap-reader.ts` read and wait.
  *
- * Without a tail (the position is still being read), segments are kept. A top that names an epoch without a tail is
- * remembered until a tail of that epoch begins, because the history poll does not report the same top again.
+ * Without a tail (the position is still being read), the newest segments are kept. A top of another epoch than that of the
+ * tail is kept until a tail of its epoch begins, because the history poll does not report the same top again.
  */
 import type { ChannelTop } from '../history/types.ts';
 import type { Segment } from './segment.ts';

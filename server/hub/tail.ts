@@ -2,7 +2,8 @@
  * A tail: this node's own position in one channel, and a window of the messages before it. A pure state machine:
  * `tail-follower.ts` passes arrivals to it, and `gap-reader.ts` reads what it lacks.
  *
- * Invariants: the window ends at `top` and has no hole; `flushed <= top <= known`; nothing beyond `flushed` leaves the window.
+ * Invariants: the window ends at `top` and has no hole; `flushed <= top <= known`; a message stays in the window until it is
+ * flushed, except when `skipTo` gives up what the history has lost.
  */
 import type { Segment } from './segment.ts';
 

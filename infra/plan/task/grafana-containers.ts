@@ -1,6 +1,6 @@
 /**
- * ECS container definitions of Grafana: one container fetches the provisioning files and exits, the other serves them.
- * Pure.
+ * ECS container definitions of Grafana: one container fetches the provisioning files and exits, the other runs Grafana,
+ * which reads them. Pure.
  */
 import { type ContainerDefinition, type LogTarget, logTo, pairs } from './containers.ts';
 
