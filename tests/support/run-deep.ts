@@ -10,6 +10,8 @@ import { node24, whyNoNode24 } from './node-24.ts';
 interface Step {
   readonly name: string;
   readonly args: readonly string[];
+  /** The Node that runs it. Default: Node 24 where there is one. */
+  readonly node?: string;
   readonly env?: Readonly<Record<string, string>>;
 }
 
@@ -20,24 +22,28 @@ const patterns = process.argv.slice(2);
 const missing = whyNoNode24();
 if (missing !== undefined && process.env.HOLDFAST_TEST_STRICT === '1')
   throw new Error(`HOLDFAST_TEST_STRICT: ${missing}.`);
-const node = missing === undefined ? node24() : process.execPath;
+const defaultNode = missing === undefined ? node24() : process.execPath;
 
-/** Alerts run in compressed time: a pause of one second is a minute to them, so nothing else may run. */
+/** Alerts run in compressed time: a pause of one second is a minute to them, so nothing else may run. Their loads are sized for the Node of the machine. */
 const steps: Step[] = [
   {
     name: 'deep tests',
     args: [...DEEP, '--testPathIgnorePatterns', '/node_modules/', '/tests/drills/', '--', ...patterns],
   },
-  { name: 'drills', args: [...DEEP, '--testPathIgnorePatterns', '/node_modules/', '/tests/deep/', '--', ...patterns] },
+  {
+    node: process.execPath,
+    name: 'drills',
+    args: [...DEEP, '--testPathIgnorePatterns', '/node_modules/', '/tests/deep/', '--', ...patterns],
+  },
 ];
 if (patterns.length === 0) {
   const hub = [...JEST, 'tests/unit/server/hub'];
   steps.push({ name: 'long property runs', args: hub, env: { PROPERTY_RUNS: '20000' } });
   steps.push({ name: 'mutants that unit tests find', args: ['--import', 'tsx', 'tests/mutants/main.ts', '--unit'] });
-  if (node !== process.execPath) steps.push({ name: 'quick tests', args: JEST });
+  if (defaultNode !== process.execPath) steps.push({ name: 'quick tests', args: JEST });
 }
 
-const results = steps.map(({ name, args, env }) => {
+const results = steps.map(({ name, args, env, node = defaultNode }) => {
   const begin = performance.now();
   console.log(`\n==> ${name}, Node ${node === process.execPath ? process.versions.node : '24'}`);
   const { status } = spawnSync(node, args, {
