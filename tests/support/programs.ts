@@ -44,6 +44,8 @@ export const REQUIREMENTS = {
   buildah: { programs: ['buildah'], package: 'buildah' },
   debootstrap: { programs: ['debootstrap'], package: 'debootstrap' },
   chromium: { programs: ['chromium', 'chromium-browser', 'google-chrome'], package: 'chromium' },
+  /** Some tests switch to another user. */
+  root: { why: () => (process.getuid?.() === 0 ? undefined : 'this user is not root'), hint: 'run as root' },
   moto: { programs: ['python3'], why: whyNoMoto, hint: 'pip install "moto[server]" boto3' },
   terraform: { programs: ['terraform'], hint: 'https://developer.hashicorp.com/terraform/install' },
   awsProvider: {

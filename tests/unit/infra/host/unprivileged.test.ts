@@ -3,14 +3,13 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterAll, describe, expect, test } from '@jest/globals';
 import { canEnter, canExecute, reachableDirectory, unprivilegedUser } from '../../../../infra/host/unprivileged.ts';
+import { describeWith } from '../../../support/requirements.ts';
 
 const user = unprivilegedUser();
-// Only root can switch users, and these tests need a second user.
-const asRoot = user ? describe : describe.skip;
 const closed = mkdtempSync(join(tmpdir(), 'holdfast-closed-'));
 afterAll(() => rmSync(closed, { recursive: true }));
 
-asRoot('a directory that is closed to other users', () => {
+describeWith('root')('a directory that is closed to other users', () => {
   test('cannot be entered by the user that runs PostgreSQL', () => {
     expect(canEnter(user, closed)).toBe(false);
     expect(canEnter(user, tmpdir())).toBe(true);
