@@ -1,5 +1,5 @@
 /** A node that cannot start prints the reason and exits with 2 for wrong settings, with 1 for other failures. */
-import { execFile } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
 import type { AddressInfo } from 'node:net';
 import { createServer, type Server } from 'node:net';
 import { join } from 'node:path';
@@ -9,7 +9,7 @@ import { removeTemporary, temporaryDirectory } from '../../../infra/host/reaper.
 import { RedisServer } from '../../../infra/local/servers/redis.ts';
 import { createDatabase, type TestDatabase } from '../../support/database.ts';
 import { describeWith } from '../../support/requirements.ts';
-import { sleep } from '../../support/wait.ts';
+import { eventually } from '../../support/wait.ts';
 
 interface Ended {
   readonly code: number;
@@ -165,12 +165,22 @@ describe('a node that cannot start', () => {
     test('is not used when it comes up later, and is logged', async () => {
       const member = await startMember();
       await member.process.stop('SIGTERM', 5_000);
-      const running = run({ ...good(), REDIS_URL: member.url });
-      await sleep(4_000);
-      await member.restart();
-      const { output } = await running;
-      await member.stop();
-      expect(output).toMatch(/"err":\{[^}]*Set REDIS_CLUSTER to true/);
+      const node = spawn(process.execPath, [SERVER_MAIN], {
+        stdio: ['ignore', 'pipe', 'ignore'],
+        env: { PATH: process.env.PATH ?? '', ...good(), REDIS_URL: member.url },
+      });
+      let output = '';
+      node.stdout.on('data', (chunk: Buffer) => {
+        output += String(chunk);
+      });
+      try {
+        await eventually(() => expect(output).toContain('"msg":"Serving."'));
+        await member.restart();
+        await eventually(() => expect(output).toMatch(/"err":\{[^}]*Set REDIS_CLUSTER to true/));
+      } finally {
+        node.kill('SIGKILL');
+        await member.stop();
+      }
     }, 60_000);
   });
 });
