@@ -36,19 +36,23 @@ const DROP_TIMEOUT_MS = 60_000;
 const TRIM_INTERVAL_MS = 60_000;
 
 export interface Maintenance {
+  /** The statement under way is the last one: the caller may close the pool, which waits for it. */
   stop(): void;
 }
 
 /** Runs the maintenance now and at intervals, in the background. Errors go to `onError`; the next round retries. */
 export function startMaintenance(options: MaintenanceOptions): Maintenance {
   const { database, intervalMs, daysAhead, onError } = options;
-  const tidy = () => {
-    ensurePartitions(database, daysAhead)
-      .then(() => dropPartitions(options))
-      .then(() => databaseSize(database))
-      .then(options.onSize)
-      .catch((error: unknown) => onError('maintenance', error));
+  let stopped = false;
+  const steps = [
+    () => ensurePartitions(database, daysAhead),
+    () => dropPartitions(options),
+    async () => options.onSize(await databaseSize(database)),
+  ];
+  const runRound = async () => {
+    for (const step of steps) if (!stopped) await step();
   };
+  const tidy = () => void runRound().catch((error: unknown) => onError('maintenance', error));
   tidy();
   // Jitter, so that nodes that started together do not run at the same time.
   const timers = [
@@ -61,6 +65,7 @@ export function startMaintenance(options: MaintenanceOptions): Maintenance {
   for (const timer of timers) timer.unref();
   return {
     stop() {
+      stopped = true;
       for (const timer of timers) clearInterval(timer);
     },
   };

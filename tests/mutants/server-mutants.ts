@@ -45,6 +45,14 @@ export const SERVER_MUTANTS: readonly Mutant[] = [
     name: 'failover',
   },
   {
+    part: 'drain',
+    bug: 'a round of maintenance goes on after the pool was closed',
+    file: 'server/history/maintenance.ts',
+    find: 'if (!stopped) await step();',
+    replace: 'await step();',
+    tests: 'tests/unit/server/history/maintenance',
+  },
+  {
     part: 'retention',
     bug: 'names of tables that are no partitions are cast to dates, with some query plans',
     file: 'server/history/retention.ts',
