@@ -15,14 +15,28 @@ const SERVER = join(import.meta.dirname, '..');
 const ROOT = join(SERVER, '..');
 const DIST = join(ROOT, 'dist');
 
-const { version } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as { version: string };
+const manifest = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as Record<string, unknown>;
 
+/** What packages in CommonJS use, and an ES module lacks. */
+const COMMONJS = [
+  "import { createRequire as createRequireOfBundle } from 'node:module';",
+  'const require = createRequireOfBundle(import.meta.url);',
+  'const { filename: __filename, dirname: __dirname } = import.meta;',
+].join('\n');
+
+/** The packages are part of the bundle: see `decisions/0014-bundled-packages.md`. */
 const NODE: BuildOptions = {
   platform: 'node',
   target: 'node20',
-  packages: 'external',
+  // Optional packages that pg and debug do without: the image does not have them, and the bundle should be the same everywhere.
+  external: ['pg-native', 'supports-color'],
+  banner: { js: COMMONJS },
   sourcemap: true,
-  define: { HOLDFAST_VERSION: JSON.stringify(version) },
+  // Positions are enough for a stack trace; with the text of the packages the map is 11 MB, which each start reads.
+  sourcesContent: false,
+  // The image has the licence of each package as a file.
+  legalComments: 'none',
+  define: { HOLDFAST_VERSION: JSON.stringify(manifest.version) },
 };
 
 interface Bundle {
@@ -47,15 +61,39 @@ const ASSETS: readonly { readonly directory: string; readonly extension: string 
 ];
 
 /**
- * Builds the server into `dist/server` without type checking.
+ * Builds the server into `dist/server` without type checking. The directory is complete: with Node.js, it runs wherever it is copied.
  * @throws BuildFailure of esbuild, which names file and line, when a source does not parse or resolve
  */
 export async function build(): Promise<WrittenFile[]> {
-  return (await Promise.all([...BUNDLES.map(writeBundle), ...ASSETS.map(copyAssets)])).flat();
+  return (await Promise.all([...BUNDLES.map(writeBundle), ...ASSETS.map(copyAssets), writeManifest()])).flat();
 }
 
-async function writeBundle({ from, to, options }: Bundle): Promise<WrittenFile[]> {
-  const { outputFiles } = await bundle({
+/** Tells Node.js that the bundles are ES modules. */
+async function writeManifest(): Promise<WrittenFile[]> {
+  const { name, version, license, type, engines } = manifest;
+  const contents = JSON.stringify({ name, version, license, private: true, type, engines }, null, 2);
+  return [await replaceFile(join(DIST, 'server', 'package.json'), `${contents}\n`)];
+}
+
+/**
+ * Sorted paths of the packages whose code is in the programs for Node.js, relative to the repository:
+ * `node_modules/ws`, `node_modules/a/node_modules/b`.
+ */
+export async function bundledPackages(): Promise<string[]> {
+  const programs = BUNDLES.filter(({ options }) => options.platform === 'node');
+  const bundles = await Promise.all(programs.map(createBundle));
+  const outputs = bundles.flatMap(({ metafile }) => Object.values(metafile.outputs));
+  const files = outputs.flatMap(({ inputs }) => Object.keys(inputs));
+  return [...new Set(files.map(packageOf).filter((path) => path !== undefined))].sort();
+}
+
+/** `node_modules/@scope/name/lib/file.js` -> `node_modules/@scope/name`; undefined for our own files. */
+function packageOf(file: string): string | undefined {
+  return /^(?:.*\/)?node_modules\/(?:@[^/]+\/)?[^/]+/.exec(file)?.[0];
+}
+
+function createBundle({ from, to, options }: Bundle) {
+  return bundle({
     entryPoints: [join(SERVER, from)],
     absWorkingDir: ROOT,
     outfile: join(DIST, 'server', to),
@@ -63,8 +101,13 @@ async function writeBundle({ from, to, options }: Bundle): Promise<WrittenFile[]
     format: 'esm',
     logLevel: 'silent',
     ...options,
+    metafile: true,
     write: false,
   });
+}
+
+async function writeBundle(one: Bundle): Promise<WrittenFile[]> {
+  const { outputFiles } = await createBundle(one);
   return Promise.all(outputFiles.map(({ path, contents }) => replaceFile(path, contents)));
 }
 

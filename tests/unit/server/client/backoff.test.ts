@@ -44,10 +44,9 @@ describe('Backoff', () => {
         fc.integer({ min: 1, max: 2_000 }),
         (random, baseMs, maxMs, tries) => {
           const backoff = new Backoff({ baseMs, maxMs }, () => random);
-          for (let i = 0; i < tries; i++) {
-            const wait = backoff.next();
-            expect(wait >= 0 && wait <= maxMs).toBe(true);
-          }
+          // One `expect` for all: 100,000 of them take seven seconds.
+          const waits = Array.from({ length: tries }, () => backoff.next());
+          expect(waits.filter((wait) => !(wait >= 0 && wait <= maxMs))).toEqual([]);
         },
       ),
       { numRuns: 100 },

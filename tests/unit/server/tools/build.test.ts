@@ -7,7 +7,7 @@ import { build } from '../../../../server/tools/build.ts';
 describe('the build', () => {
   test('two builds at the same time leave all files that a node and the demo page need', async () => {
     await Promise.all([build(), build()]);
-    for (const path of ['server/main.js', 'server/probe/main.js', 'server/public/client.js']) {
+    for (const path of ['server/main.js', 'server/package.json', 'server/probe/main.js', 'server/public/client.js']) {
       expect(existsSync(join(ROOT, 'dist', path))).toBe(true);
     }
     for (const directory of ['history/migrations', 'public']) {
