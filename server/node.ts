@@ -96,7 +96,7 @@ export async function startNode(config: Config, nodeId: string, log: Logger): Pr
 }
 
 /**
- * TCP connections that the kernel queues until the node accepts them. With the default of Node (511) the kernel drops
+ * TCP connections that the kernel queues until the node accepts them. With the default of Node.js (511) the kernel drops
  * connection attempts when many clients reconnect at once, and those clients retry seconds later.
  */
 const LISTEN_BACKLOG = 4_096;

@@ -88,7 +88,7 @@ export const DELIVERY: Board = {
         {
           title: 'Gaps by cause',
           description:
-            'Gaps in tails that were read from the history, per second. `hold`: batches arrived out of order, normal. `poll`: Redis did not carry a batch, rare while Redis is up. `reload`: the tail was stale.',
+            'Gaps in tails that were read from the history, per second. `hold`: a later message arrived or was read first, normal. `poll`: Redis did not carry a batch, rare while Redis is up. `reload`: the tail was stale.',
           unit: 'ops',
           kind: 'stack',
           alert: 'HoldfastAnnouncementsLost',

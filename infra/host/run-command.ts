@@ -17,7 +17,7 @@ export async function runCommand(main: () => Promise<unknown>): Promise<never> {
 /** Ends the process with `process.exitCode` once its output is complete. For what follows the last line of a script. */
 export async function endCommand(): Promise<never> {
   await Promise.all([flush(process.stdout), flush(process.stderr)]);
-  // Returning instead would wait for open sockets, and Node's own clean-up can then spin on a request that never ends.
+  // Returning instead would wait for open sockets, and the clean-up of Node.js can then spin on a request that never ends.
   process.exit();
 }
 

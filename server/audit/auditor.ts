@@ -120,7 +120,7 @@ export class Auditor {
     });
   }
 
-  /** Ends the audit, after the last publish: whatever has not arrived counts as lost, and claims beyond the history as false. */
+  /** Ends the audit, after the last publish: whatever has not arrived counts as lost, and what was received or acknowledged beyond the history as altered or unstored. */
   async close(): Promise<AuditReport> {
     await this.follow();
     for (const [name, ledgers] of this.ledgers)
@@ -158,7 +158,7 @@ export class Auditor {
   }
 
   private subscribed(receiver: string, { channel, epoch, offset, recovered, reason }: Subscribed): void {
-    this.channel(channel).claimsAfter({ epoch, offset });
+    this.channel(channel).startAfter({ epoch, offset });
     const ledger = this.ledger(channel, receiver);
     const before = ledger.position;
     if (recovered && before && before.epoch !== epoch) {

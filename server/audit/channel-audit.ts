@@ -1,6 +1,7 @@
 /**
- * Compares the content of one channel with what receivers got and what publishers were promised. Pure: the auditor reports
- * these claims and passes the pages of the history. A claim is compared once the history has been read up to its offset.
+ * Compares the content of one channel with what receivers got and what publishers were promised. Pure: the auditor
+ * passes receptions, acknowledgements and the pages of the history. A reception or acknowledgement is compared once the
+ * history has been read up to its offset.
  */
 import { createHash } from 'node:crypto';
 import type { Json, Position } from '../protocol/messages.ts';
@@ -29,7 +30,7 @@ export interface ChannelAuditEvents {
 /** Most messages in one page of the history. A page covers this many offsets. */
 export const PAGE_SIZE = 1_000;
 
-/** Messages whose fingerprint is kept after they were read, for later claims. About 100 bytes each. */
+/** Messages whose fingerprint is kept after they were read, for later receptions and acknowledgements. About 100 bytes each. */
 const STORED_MAX = 20_000;
 
 function fingerprint(data: Json): string {
@@ -39,7 +40,7 @@ function fingerprint(data: Json): string {
 export class ChannelAudit {
   private readonly events: ChannelAuditEvents;
   private epoch: string | undefined;
-  /** Epoch -> the offset before its first claim. Reading begins there. */
+  /** Epoch -> the offset before its first reception or acknowledgement. Reading begins there. */
   private readonly starts = new Map<string, number>();
   private readUpTo = 0;
   private top = 0;
@@ -49,7 +50,7 @@ export class ChannelAudit {
   private readonly receptions = new Map<number, Map<string, number>>();
   /** Offset -> fingerprints of acknowledged data. Kept like `receptions`. */
   private readonly acks = new Map<number, string[]>();
-  /** Claims that could not be compared: too old, expired, or of an earlier epoch. */
+  /** Receptions and acknowledgements that could not be compared: too old, expired, or of an earlier epoch. */
   unchecked = 0;
 
   constructor(events: ChannelAuditEvents) {
@@ -66,13 +67,13 @@ export class ChannelAudit {
     return this.epoch === undefined ? undefined : { epoch: this.epoch, offset: this.top };
   }
 
-  /** Claims may follow for offsets after this position. */
-  claimsAfter({ epoch, offset }: Position): void {
+  /** Receptions and acknowledgements may follow for offsets after this position. */
+  startAfter({ epoch, offset }: Position): void {
     this.starts.set(epoch, Math.min(offset, this.starts.get(epoch) ?? offset));
   }
 
   /**
-   * Compares the claims about one page.
+   * Compares one page with what was received and acknowledged of it.
    * @param page the messages after `after`
    * @returns whether there is more to read
    */
@@ -93,28 +94,28 @@ export class ChannelAudit {
 
   /** A receiver got this message. */
   received({ offset, id, data }: AuditedMessage): void {
-    const claim = `${id} ${fingerprint(data)}`;
+    const content = `${id} ${fingerprint(data)}`;
     if (offset <= this.readUpTo) {
-      this.compareReception(offset, claim, 1);
+      this.compareReception(offset, content, 1);
       return;
     }
-    const claims = this.receptions.get(offset) ?? new Map<string, number>();
-    claims.set(claim, (claims.get(claim) ?? 0) + 1);
-    this.receptions.set(offset, claims);
+    const contents = this.receptions.get(offset) ?? new Map<string, number>();
+    contents.set(content, (contents.get(content) ?? 0) + 1);
+    this.receptions.set(offset, contents);
   }
 
   /** A publish of `data` was acknowledged with this position. */
   acknowledged({ epoch, offset }: Position, data: Json): void {
-    this.claimsAfter({ epoch, offset: offset - 1 });
+    this.startAfter({ epoch, offset: offset - 1 });
     if (this.epoch !== undefined && epoch !== this.epoch) this.unchecked++;
     else if (offset <= this.readUpTo) this.compareAck(offset, fingerprint(data));
     else this.acks.set(offset, [...(this.acks.get(offset) ?? []), fingerprint(data)]);
   }
 
-  /** The history does not grow any more: every claim beyond its top is false. */
+  /** The history does not grow any more: what was received or acknowledged beyond its top counts as altered or unstored. */
   close(): void {
-    for (const [offset, claims] of this.receptions) {
-      for (const times of claims.values()) this.events.onAltered(offset, times);
+    for (const [offset, contents] of this.receptions) {
+      for (const times of contents.values()) this.events.onAltered(offset, times);
     }
     for (const [offset, acks] of this.acks) for (const _ of acks) this.events.onUnstored(offset);
     this.receptions.clear();
@@ -123,7 +124,7 @@ export class ChannelAudit {
 
   private startEpoch(epoch: string, top: number): void {
     if (this.epoch !== undefined) {
-      for (const claims of this.receptions.values()) for (const times of claims.values()) this.unchecked += times;
+      for (const contents of this.receptions.values()) for (const times of contents.values()) this.unchecked += times;
       for (const acks of this.acks.values()) this.unchecked += acks.length;
       this.receptions.clear();
       this.acks.clear();
@@ -135,16 +136,16 @@ export class ChannelAudit {
   }
 
   private compare(offset: number): void {
-    for (const [claim, times] of this.receptions.get(offset) ?? []) this.compareReception(offset, claim, times);
+    for (const [content, times] of this.receptions.get(offset) ?? []) this.compareReception(offset, content, times);
     for (const data of this.acks.get(offset) ?? []) this.compareAck(offset, data);
     this.receptions.delete(offset);
     this.acks.delete(offset);
   }
 
-  private compareReception(offset: number, claim: string, times: number): void {
+  private compareReception(offset: number, content: string, times: number): void {
     const stored = this.stored.get(offset);
     if (!stored) this.unchecked += times;
-    else if (claim !== `${stored.id} ${stored.data}`) this.events.onAltered(offset, times);
+    else if (content !== `${stored.id} ${stored.data}`) this.events.onAltered(offset, times);
   }
 
   private compareAck(offset: number, data: string): void {

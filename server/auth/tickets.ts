@@ -61,7 +61,7 @@ export class Tickets {
     this.used.set(id, Date.now() + TICKET_TTL_MS);
     if (!this.once) return { identity, use: 'ok' };
     // Kept longer than the ticket lives, because the clocks of nodes differ.
-    const first = await this.once.claim(id, TICKET_TTL_MS * 2).catch(() => undefined);
+    const first = await this.once.take(id, TICKET_TTL_MS * 2).catch(() => undefined);
     if (first === false) throw new ReplayedTicketError();
     return { identity, use: first === undefined ? 'unchecked' : 'ok' };
   }

@@ -1,7 +1,7 @@
 /**
  * A Redis Cluster as one transport: a link to every primary, where each channel and key is routed to the owner of its slot.
  * It refreshes the slot map and lets links and channels follow it. It must never report up unless every link is up, because
- * "up" means that every channel is heard.
+ * "up" means that the messages of every channel arrive.
  */
 import slotOf from 'cluster-key-slot';
 import type { Redis } from 'ioredis';

@@ -1,5 +1,5 @@
 /**
- * Redis connections with the settings of a realtime service: commands fail at once while there is no connection, and
+ * Redis connections with the settings of a realtime service: Redis commands fail at once while there is no connection, and
  * reconnects are delayed with jitter. Subscriptions are restored by `RedisSubscription`, never by ioredis.
  */
 import { Redis } from 'ioredis';

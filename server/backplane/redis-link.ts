@@ -1,5 +1,5 @@
 /**
- * The link to one Redis server: a subscriber connection, a connection for all other commands, and a canary that is published
+ * The link to one Redis server: a subscriber connection, a connection for all other Redis commands, and a canary that is published
  * on one and received on the other. The link is up while both connections are open, every channel is subscribed, and
  * canaries arrive. It must never report up on the evidence of open connections alone.
  */
@@ -80,7 +80,7 @@ export class RedisLink implements RedisTransport {
     return this.canary.ageSeconds;
   }
 
-  /** For commands without a key; undefined while not connected. */
+  /** For Redis commands without a key; undefined while not connected. */
   get connection(): Redis | undefined {
     return this.commandsOpen ? this.options.commands : undefined;
   }
@@ -157,7 +157,7 @@ export class RedisLink implements RedisTransport {
     return this.commandsOpen && this.subscription.isComplete && this.events !== undefined;
   }
 
-  /** Canaries run exactly while the link is ready, so that one that arrives proves that every channel is heard. */
+  /** Canaries run exactly while the link is ready, so that one that arrives proves that every channel is received. */
   private update(): void {
     if (!this.isReady) this.goDown();
     else if (!this.canary.isRunning) this.canary.start();

@@ -1,4 +1,4 @@
-/** What Redis stores besides Pub/Sub: presence with a time to live, and single-use claims. No message depends on it. */
+/** What Redis stores besides Pub/Sub: presence with a time to live, and the ids of used tickets. No message depends on it. */
 import type { RedisTransport } from './redis-transport.ts';
 import type { OnceStore, PresenceStore } from './types.ts';
 
@@ -32,7 +32,7 @@ export function createPresenceStore(redis: Keys, prefix: string, nodeId: string)
 
 export function createOnceStore(redis: Keys, prefix: string): OnceStore {
   return {
-    async claim(id, ttlMs) {
+    async take(id, ttlMs) {
       const key = `${prefix}once:${id}`;
       return (await redis.call(key, (server) => server.set(key, '1', 'PX', ttlMs, 'NX'))) === 'OK';
     },

@@ -1,6 +1,6 @@
 /**
- * The backplane announces committed messages and ephemeral events to other nodes, and the stores share presence and claims.
- * A latency hint: the history alone decides what was published. Types only.
+ * The backplane announces committed messages and ephemeral events to other nodes, and the stores share presence and
+ * used ids. The history alone decides what was published: the backplane only makes delivery fast. Types only.
  */
 
 /** New messages of one channel: consecutive offsets from `first`. */
@@ -55,8 +55,8 @@ export interface PresenceStore {
   list(channel: string): Promise<string[]>;
 }
 
-/** Claims of which only the first succeeds, for single-use tickets. */
+/** Ids that can be taken once, for single-use tickets. */
 export interface OnceStore {
-  /** Whether this is the first claim of `id` within `ttlMs`, across nodes. Rejects while the store is unreachable. */
-  claim(id: string, ttlMs: number): Promise<boolean>;
+  /** Takes `id`. @returns whether it was not taken yet within `ttlMs`, across nodes. Rejects while the store is unreachable. */
+  take(id: string, ttlMs: number): Promise<boolean>;
 }

@@ -1,6 +1,6 @@
 /**
- * Entry point for browsers, and for every runtime that is not Node: global `WebSocket` and `fetch`.
- * Must never import a package or a Node module, so that bundles for browsers stay free of them.
+ * Entry point for browsers, and for every runtime that is not Node.js: global `WebSocket` and `fetch`.
+ * Must never import a package or a Node.js module, so that bundles for browsers stay free of them.
  */
 import { Client } from './client.ts';
 import { HoldfastError } from './errors.ts';

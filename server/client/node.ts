@@ -1,6 +1,6 @@
 /**
- * Entry point for Node: the global WebSocket (Node 22 and later), else the package `ws`; the global `fetch`.
- * Must never import `ws` statically: applications on Node 22 and later do not install it.
+ * Entry point for Node.js: the global WebSocket (Node.js 22 and later), else the package `ws`; the global `fetch`.
+ * Must never import `ws` statically: applications on Node.js 22 and later do not install it.
  */
 import { Client } from './client.ts';
 import { HoldfastError } from './errors.ts';

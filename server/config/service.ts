@@ -23,7 +23,7 @@ export const SERVICE = {
   }),
   WORKERS: workers({
     default: 1,
-    desc: 'Node processes that share PORT. Each is a node with its own limits and database connections. Raise it on a machine with several cores.',
+    desc: 'Processes that share PORT. Each is a node with its own limits and database connections. Raise it on a machine with several cores.',
   }),
   LOG_LEVEL: logLevel,
   START_TIMEOUT_MS: milliseconds({

@@ -9,20 +9,20 @@ const DELAY_MAX_MS = 30_000;
 
 export class AcceptPace {
   private readonly bucket: TokenBucket;
-  private readonly slotMs: number;
-  /** Time of the last slot that was given to a rejected client, milliseconds. */
-  private lastSlot = 0;
+  private readonly spacingMs: number;
+  /** The latest time at which a rejected client was told to return, milliseconds. */
+  private lastReturn = 0;
 
   /** @param perSecond connections per second; a burst may have as many at once */
   constructor(perSecond: number, now: number) {
     this.bucket = new TokenBucket(perSecond, perSecond, now);
-    this.slotMs = 1_000 / perSecond;
+    this.spacingMs = 1_000 / perSecond;
   }
 
-  /** Returns 0 to admit the connection, otherwise the delay in milliseconds until its slot. */
+  /** Returns 0 to admit the connection, otherwise the delay in milliseconds after which the client may return. */
   take(now: number): number {
     if (this.bucket.take(now) === 0) return 0;
-    this.lastSlot = Math.min(Math.max(this.lastSlot, now) + this.slotMs, now + DELAY_MAX_MS);
-    return this.lastSlot - now;
+    this.lastReturn = Math.min(Math.max(this.lastReturn, now) + this.spacingMs, now + DELAY_MAX_MS);
+    return this.lastReturn - now;
   }
 }

@@ -1,6 +1,6 @@
 /**
- * The heartbeat of all connections: one timing wheel in place of a timer per connection. Each tick pings the connections of
- * one slot, and expires those of the slot that was pinged one timeout ago if nothing has arrived from them since.
+ * The heartbeat of all connections: one timing wheel instead of a timer per connection. Each tick pings the connections of
+ * one slot of the wheel, and expires those of the slot that was pinged one timeout ago if nothing has arrived from them since.
  */
 export interface HeartbeatTarget {
   /** Whether a frame has arrived since the last ping. The connection sets it; the heartbeat clears it. */

@@ -1,16 +1,16 @@
 /**
  * Circuit breaker for Postgres. While it is open, statements are refused at once instead of each waiting for its timeout, and one
- * probe at a time checks whether Postgres is back. Knows no statement: the probe is an option.
+ * trial at a time checks whether Postgres is back. Knows no statement: the trial is an option.
  */
 export interface CircuitBreakerOptions {
   /** Resolves when Postgres answers and takes writes. */
-  readonly probe: () => Promise<void>;
-  /** Pause between two probes, milliseconds; jitter is 50 %. The first probe runs at once: one broken connection is no outage. */
+  readonly trial: () => Promise<void>;
+  /** Pause between two trials, milliseconds; jitter is 50 %. The first trial runs at once: one broken connection is no outage. */
   readonly retryMs: number;
   readonly onOpen: () => void;
   readonly onClose: () => void;
-  /** Called for each failed probe: the reason may change during an outage, for example to a refused password. */
-  readonly onProbeFailed: (error: unknown) => void;
+  /** Called for each failed trial: the reason may change during an outage, for example to a refused password. */
+  readonly onTrialFailed: (error: unknown) => void;
 }
 
 export class CircuitBreaker {
@@ -32,7 +32,7 @@ export class CircuitBreaker {
     if (this.open || this.stopped) return;
     this.open = true;
     this.options.onOpen();
-    void this.probe();
+    void this.try();
   }
 
   stop(): void {
@@ -40,17 +40,17 @@ export class CircuitBreaker {
     clearTimeout(this.timer);
   }
 
-  private async probe(): Promise<void> {
+  private async try(): Promise<void> {
     try {
-      await this.options.probe();
+      await this.options.trial();
       if (this.stopped) return;
       this.open = false;
       this.options.onClose();
     } catch (error) {
       if (this.stopped) return;
-      this.options.onProbeFailed(error);
+      this.options.onTrialFailed(error);
       const delay = this.options.retryMs * (0.5 + Math.random());
-      this.timer = setTimeout(() => void this.probe(), delay);
+      this.timer = setTimeout(() => void this.try(), delay);
       this.timer.unref();
     }
   }

@@ -14,7 +14,7 @@ const INVALID_PASSWORD = '28P01';
 /** The server is read-only, as during a failover. */
 const READ_ONLY = '25006';
 
-/** Undefined for errors of Node and pg about a connection that broke or was never made. */
+/** Undefined for errors of Node.js and pg about a connection that broke or was never made. */
 function sqlState(error: unknown): string | undefined {
   const { code } = error as { code?: unknown };
   return typeof code === 'string' && /^[0-9A-Z]{5}$/.test(code) ? code : undefined;

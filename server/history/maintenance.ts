@@ -6,7 +6,7 @@ export async function ensurePartitions(database: Queryable, daysAhead: number): 
   await database.query('SELECT ensure_partitions($1)', [daysAhead]);
 }
 
-/** Rows older than 10 minutes have no reader: with a cursor older than 5 minutes a node reads exact tops (`hub/history-poll.ts`). */
+/** Rows older than 10 minutes have no reader: with a poll cursor older than 5 minutes a node reads exact tops (`hub/history-poll.ts`). */
 async function trimCommits(database: Queryable): Promise<void> {
   await database.query(`DELETE FROM commits WHERE at < now() - interval '10 minutes'`);
 }

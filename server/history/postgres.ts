@@ -6,7 +6,7 @@ import type { Metrics } from '../telemetry/metrics.ts';
 import { CircuitBreaker } from './circuit-breaker.ts';
 import { historyAway, historyError, isOutage } from './errors.ts';
 import { Database, type PostgresLogin } from './pool.ts';
-import { probeWritable } from './read.ts';
+import { checkWritable } from './read.ts';
 
 export interface PostgresOptions {
   readonly login: PostgresLogin;
@@ -23,8 +23,8 @@ export interface PostgresOptions {
 /** Label values of `holdfast.history.statements` and `holdfast.history.errors`. */
 export type StatementKind = 'append' | 'page' | 'tops' | 'recent' | 'epoch';
 
-/** Pause between two probes during an outage, milliseconds: short for users, and few probes for a server that is starting. */
-const PROBE_INTERVAL_MS = 300;
+/** Pause between two trials during an outage, milliseconds: short for users, and few statements for a server that is starting. */
+const TRIAL_INTERVAL_MS = 300;
 
 export class Postgres {
   /** Connections for appends only: reads never delay a publish. */
@@ -39,8 +39,8 @@ export class Postgres {
     this.writes = this.connect(options.writeConnections);
     this.reads = this.connect(options.readConnections);
     this.breaker = new CircuitBreaker({
-      probe: () => probeWritable(this.reads),
-      retryMs: PROBE_INTERVAL_MS,
+      trial: () => checkWritable(this.reads),
+      retryMs: TRIAL_INTERVAL_MS,
       onOpen: () => {
         this.writes.replace();
         this.reads.replace();
@@ -49,11 +49,11 @@ export class Postgres {
         void this.warm();
         options.onRestored();
       },
-      onProbeFailed: (error) => options.onError('Postgres does not answer or is read-only.', error),
+      onTrialFailed: (error) => options.onError('Postgres does not answer or is read-only.', error),
     });
   }
 
-  /** Whether the circuit breaker is open: statements are refused until a probe succeeds. */
+  /** Whether the circuit breaker is open: statements are refused until a trial succeeds. */
   get isAway(): boolean {
     return this.breaker.isOpen;
   }
@@ -91,12 +91,12 @@ export class Postgres {
     return new Database({ ...login, max, connectTimeoutMs, statementTimeoutMs, onIdleError });
   }
 
-  /** An idle connection broke. Probes before anything is refused, because that connection alone may be affected. */
+  /** An idle connection broke. Checks the server before anything is refused, because that connection alone may be affected. */
   private async checkServer(): Promise<void> {
     if (this.checking || this.breaker.isOpen) return;
     this.checking = true;
     try {
-      await probeWritable(this.reads);
+      await checkWritable(this.reads);
       this.options.onRestored();
     } catch (error) {
       if (isOutage(error)) this.breaker.trip();

@@ -1,5 +1,5 @@
 /**
- * Statements that read: pages of a channel, exact tops, tops that were committed since a cursor, and the test whether Postgres
+ * Statements that read: pages of a channel, exact tops, tops that were committed since a poll cursor, and the test whether Postgres
  * takes writes. Writes nothing.
  */
 import type { Queryable } from './pool.ts';
@@ -65,7 +65,7 @@ export async function readTops(database: Queryable, channels: readonly string[])
 }
 
 /**
- * The cursor is the oldest transaction id that was still running at the last read. Commits below it were visible then; all
+ * The poll cursor is the oldest transaction id that was still running at the last read. Commits below it were visible then; all
  * others are read again. So no late commit is missed, and some are reported twice.
  */
 export async function readTopsSince(database: Queryable, cursor: string | null): Promise<RecentTops> {
@@ -92,7 +92,7 @@ export async function readTopsSince(database: Queryable, cursor: string | null):
 }
 
 /** @throws Error when the server does not answer or is read-only: a replica, or a primary during a failover */
-export async function probeWritable(database: Queryable): Promise<void> {
+export async function checkWritable(database: Queryable): Promise<void> {
   const { rows } = await database.query<{ transaction_read_only: string }>('SHOW transaction_read_only');
   if (rows[0]?.transaction_read_only !== 'off') throw new Error('Postgres is read-only.');
 }

@@ -62,7 +62,7 @@ export interface Tops {
   readonly tops: ReadonlyMap<string, number>;
 }
 
-/** Tops of the channels that grew since a cursor. `cursor` is for the next read. */
+/** Tops of the channels that grew since a poll cursor. `cursor` is the poll cursor for the next read. */
 export interface RecentTops extends Tops {
   readonly cursor: string;
 }
@@ -72,7 +72,7 @@ export interface HistoryReader {
   read(channel: string, query: PageQuery): Promise<Page>;
   /** Exact tops of the named channels; channels without messages are absent from the map. @throws AppError `unavailable` */
   tops(channels: readonly string[]): Promise<Tops>;
-  /** Channels that grew since `cursor`; never misses a commit. null: only a first cursor. @throws AppError `unavailable` */
+  /** Channels that grew since `cursor`; never misses a commit. null: only a first poll cursor. @throws AppError `unavailable` */
   topsSince(cursor: string | null): Promise<RecentTops>;
 }
 

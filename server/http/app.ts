@@ -42,7 +42,7 @@ export interface HttpOptions extends MessageRoutesOptions {
 const REQUEST_TIMEOUT_MS = 15_000;
 /** How long its headers may take. */
 const HEADERS_TIMEOUT_MS = 10_000;
-/** How often Node checks both timeouts. With its default of 30 s a request could take 45 s. */
+/** How often Node.js checks both timeouts. With its default of 30 s a request could take 45 s. */
 const TIMEOUT_CHECK_MS = 2_000;
 
 export async function createHttpApp(options: HttpOptions): Promise<FastifyInstance> {

@@ -1,5 +1,5 @@
 /**
- * Answers what the HTTP parser of Node refuses, before a request exists: in the same error format as the routes. Never
+ * Answers what the HTTP parser of Node.js refuses, before a request exists: in the same error format as the routes. Never
  * answers on a connection that already has an answer.
  */
 import type { Socket } from 'node:net';

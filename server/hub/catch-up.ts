@@ -1,6 +1,6 @@
 /**
  * Moves subscriptions that are not live forward, with messages from the window or the history, until they reach the end of the tail
- * and go live. Never adds messages to the tail: it reports through `follow` how far the history reaches, and calls `reload`
+ * and go live. Never adds messages to the tail: it reports through `notePageEnd` how far the history reaches, and calls `reload`
  * when the epoch differs.
  */
 import type { Metrics } from '../telemetry/metrics.ts';
@@ -15,8 +15,8 @@ import type { TailSource } from './tail.ts';
 
 /** What catch-up needs of the tail. */
 export interface CatchUpSource extends TailSource {
-  /** The history of the current epoch reaches `top`; the tail has to get there too. */
-  follow(top: number): void;
+  /** A page of the current epoch ends at `last`; the tail has to get there too. */
+  notePageEnd(last: number): void;
 }
 
 export interface CatchUpContext {
@@ -87,7 +87,7 @@ export class CatchUp {
     if (!page.segment) return false;
     this.replay(subscription, [page.segment], 'history');
     // The history may be ahead of the tail. If that was never announced, the subscription would wait for the next poll.
-    source.follow(page.segment.last);
+    source.notePageEnd(page.segment.last);
     return true;
   }
 

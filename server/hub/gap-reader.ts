@@ -101,7 +101,7 @@ export class GapReader {
       this.events.onSkipped();
       return true;
     }
-    tail.noteTop(page.top);
+    tail.raiseKnown(page.top);
     if (page.segment) tail.offer(page.segment);
     if (tail.hasUnflushed) this.events.onGrown();
     return tail.top > after;
@@ -112,7 +112,7 @@ export class GapReader {
       `${this.channel} was announced beyond the end of its history; the announcement is ignored.`,
       undefined,
     );
-    tail.confirmTop(tail.top);
+    tail.lowerKnown(tail.top);
   }
 
   private pause(ms: number): Promise<void> {

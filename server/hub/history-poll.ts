@@ -18,13 +18,14 @@ export interface HistoryPollOptions {
   readonly onError: (message: string, error: unknown) => void;
 }
 
-/** Half of the 10 minutes that rows of `commits` are kept (`history/maintenance.ts`). With an older cursor, exact tops are read. */
+/** Half of the 10 minutes that rows of `commits` are kept (`history/maintenance.ts`). With an older poll cursor, exact tops are read. */
 const CURSOR_MAX_AGE_MS = 300_000;
 /** Channels per exact statement. */
 const CHUNK = 1_000;
 
 export class HistoryPoll {
   private readonly options: HistoryPollOptions;
+  /** The poll cursor: the transaction id from which the next poll reads. */
   private cursor: string | null = null;
   private epoch = '';
   private cursorAt = Number.NEGATIVE_INFINITY;
@@ -37,7 +38,7 @@ export class HistoryPoll {
     this.options = options;
   }
 
-  /** Polls once, so that there is a cursor before the first channel is opened; after that at intervals. */
+  /** Polls once, so that there is a poll cursor before the first channel is opened; after that at intervals. */
   async start(): Promise<void> {
     await this.check();
   }
@@ -82,16 +83,16 @@ export class HistoryPoll {
     const now = clock.now();
     const stale = now - this.cursorAt > CURSOR_MAX_AGE_MS;
     const recent = await history.topsSince(stale ? null : this.cursor);
-    // In another epoch the old cursor may lie in the future: a restored database continues from the transaction id of the backup.
+    // In another epoch the old poll cursor may lie in the future: a restored database continues from the transaction id of the backup.
     if (stale || recent.epoch !== this.epoch || this.wentBack(recent.cursor)) await this.pollExactly();
     this.epoch = recent.epoch;
     this.cursor = recent.cursor;
-    // An exact poll was requested during this one: leave the cursor stale.
+    // An exact poll was requested during this one: leave the poll cursor stale.
     if (!(this.again && this.cursorAt === Number.NEGATIVE_INFINITY)) this.cursorAt = now;
     onTops(recent);
   }
 
-  /** A cursor goes back after a restore, and after a crash by a few transactions that stored nothing. */
+  /** A poll cursor goes back after a restore, and after a crash by a few transactions that stored nothing. */
   private wentBack(cursor: string): boolean {
     return this.cursor !== null && BigInt(cursor) < BigInt(this.cursor);
   }

@@ -110,14 +110,17 @@ export class TailFollower implements TailSource {
     if (this.state.tail && this.state.tail.epoch !== epoch) this.checkEpoch();
   }
 
-  /** The history poll saw this top. */
+  /** The history poll saw this top, in any epoch. */
   noteTop(seen: ChannelTop): void {
     this.react(this.state.noteTop(seen));
   }
 
-  /** A page showed that the history of the current epoch reaches `top`. */
-  follow(top: number): void {
-    this.tail.noteTop(top);
+  /**
+   * A catch-up read a page of the current epoch that ends at `last`. The cause is `hold` and not `poll`: the announcement of
+   * these messages may still be under way, so nothing is known to be unannounced.
+   */
+  notePageEnd(last: number): void {
+    this.tail.raiseKnown(last);
     this.react('hold');
   }
 

@@ -9,7 +9,10 @@ import type { ChannelTop } from '../history/types.ts';
 import type { Segment } from './segment.ts';
 import { Tail, type TailLimits } from './tail.ts';
 
-/** Why a tail may lack messages. `hold`: a segment arrived; `poll`: the history poll saw a top; `reload`: the position was read again. */
+/**
+ * Why a tail may lack messages. `hold`: a segment arrived, or a catch-up read messages beyond the tail. `poll`: the history
+ * poll saw a top. `reload`: the position was read again.
+ */
 export type GapCause = 'hold' | 'poll' | 'reload';
 
 /** `kept`: nothing to do until there is a tail. `other-epoch`: read the position. A cause: the tail may have grown or lack messages. */
@@ -49,10 +52,10 @@ export class TailState {
     return 'hold';
   }
 
-  /** The history was seen to reach `top`. */
+  /** The history poll saw this top. */
   noteTop({ epoch, top }: ChannelTop): Reaction {
     if (this.current?.epoch === epoch) {
-      this.current.noteTop(top);
+      this.current.raiseKnown(top);
       return 'poll';
     }
     // A position that is being read may be older than this top.
@@ -63,7 +66,7 @@ export class TailState {
   /** The position was read. Another epoch, or the first position, begins a new tail, which takes what was kept. */
   adopt({ epoch, top }: ChannelTop): readonly Reaction[] {
     if (this.current?.epoch === epoch) {
-      this.current.noteTop(top);
+      this.current.raiseKnown(top);
       return ['reload'];
     }
     this.current = new Tail(epoch, top, this.limits);

@@ -83,13 +83,13 @@ export class Tail {
     this.trim();
   }
 
-  /** The history's top was seen to be at least `top`. */
-  noteTop(top: number): void {
+  /** The top of the channel was seen to be at least `top`: until the tail has got there, it has a gap. */
+  raiseKnown(top: number): void {
     if (top > this.currentKnown) this.currentKnown = top;
   }
 
   /** Repeated reads show that the history ends at `top`: forgets what was announced beyond it. */
-  confirmTop(top: number): void {
+  lowerKnown(top: number): void {
     this.ahead = this.ahead.filter((segment) => segment.last <= top);
     this.currentKnown = Math.max(this.currentTop, top);
   }
@@ -101,7 +101,7 @@ export class Tail {
     this.windowBytes = 0;
     this.currentTop = top;
     this.currentFlushed = top;
-    this.noteTop(top);
+    this.raiseKnown(top);
     this.takeFromAhead();
     this.trim();
   }

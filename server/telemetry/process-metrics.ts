@@ -55,7 +55,7 @@ function observeMemory(metrics: Metrics, processes: number): void {
   metrics.observe('holdfast.memory.bytes', () => process.memoryUsage.rss(), { kind: 'resident' });
   metrics.observe('holdfast.memory.bytes', () => process.memoryUsage().heapUsed, { kind: 'heap' });
   metrics.observe('holdfast.memory.bytes', () => process.memoryUsage().external, { kind: 'external' });
-  // Without a limit on the container, Node reports 0 or more than the memory of the machine.
+  // Without a limit on the container, Node.js reports 0 or more than the memory of the machine.
   const constrained = process.constrainedMemory();
   const resident = (constrained > 0 ? Math.min(constrained, totalmem()) : totalmem()) / processes;
   const heap = getHeapStatistics().heap_size_limit;

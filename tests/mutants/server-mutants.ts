@@ -14,8 +14,8 @@ export const SERVER_MUTANTS: readonly Mutant[] = [
     part: 'auditor',
     bug: 'received messages are not compared with the history',
     file: 'server/audit/channel-audit.ts',
-    find: 'else if (claim !== ',
-    replace: 'else if (stored.id === "" && claim !== ',
+    find: 'else if (content !== ',
+    replace: 'else if (stored.id === "" && content !== ',
     tests: 'tests/unit/server/audit',
   },
   {

@@ -82,7 +82,7 @@ export const DELIVERY = {
   'holdfast.gaps': {
     type: 'counter',
     unit: '{gap}',
-    help: 'Gaps in a tail that were read from the history, by cause. `hold`: a later message arrived first. `poll`: the history poll found an unannounced commit. `reload`: the position of the tail was read again.',
+    help: 'Gaps in a tail that were read from the history, by cause. `hold`: a later message arrived first, or a catch-up read it first. `poll`: the history poll found an unannounced commit. `reload`: the position of the tail was read again.',
     why: 'With Redis up and no node killed, `poll` should be rare. Otherwise announcements get lost.',
     labels: { cause: ['hold', 'poll', 'reload'] },
   },

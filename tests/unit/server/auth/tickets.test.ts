@@ -10,8 +10,8 @@ const secret = deriveTicketSecret(JWT_SECRET);
 const identity: Identity = { user: 'ada', channels: { subscribe: ['room:*'] }, expiresAt: 4e12 };
 
 function sharedStore(): OnceStore {
-  const claimed = new Set<string>();
-  return { claim: async (id) => !claimed.has(id) && Boolean(claimed.add(id)) };
+  const taken = new Set<string>();
+  return { take: async (id) => !taken.has(id) && Boolean(taken.add(id)) };
 }
 
 test('a ticket contains the identity and the end of the session', async () => {
@@ -29,7 +29,7 @@ test('a second use is refused, by the same node and by another', async () => {
 });
 
 test('without the store a ticket is accepted once on this node, and marked unchecked', async () => {
-  const tickets = new Tickets({ secret, once: { claim: () => Promise.reject(new Error('away')) } });
+  const tickets = new Tickets({ secret, once: { take: () => Promise.reject(new Error('away')) } });
   const ticket = await tickets.issue(identity);
   expect((await tickets.redeem(ticket)).use).toBe('unchecked');
   await expect(tickets.redeem(ticket)).rejects.toBeInstanceOf(ReplayedTicketError);
@@ -88,17 +88,17 @@ test('only signatures with HS256 are accepted', async () => {
 });
 
 test('a refused ticket is not recorded, and a used one is recorded for longer than its life', async () => {
-  const claimed: string[] = [];
-  const claim: OnceStore['claim'] = async (id, ttlMs) => {
+  const taken: string[] = [];
+  const take: OnceStore['take'] = async (id, ttlMs) => {
     expect(ttlMs).toBeGreaterThan(TICKET_TTL_MS);
-    claimed.push(id);
+    taken.push(id);
     return true;
   };
-  const tickets = new Tickets({ secret, once: { claim } });
+  const tickets = new Tickets({ secret, once: { take } });
   const [first = '', second = ''] = [await tickets.issue(identity), await tickets.issue(identity)];
   await expect(tickets.redeem(`${first}x`)).rejects.toMatchObject({ code: 'unauthenticated' });
-  expect(claimed).toEqual([]);
+  expect(taken).toEqual([]);
   expect((await tickets.redeem(first)).use).toBe('ok');
   expect((await tickets.redeem(second)).use).toBe('ok');
-  expect(new Set(claimed).size).toBe(2);
+  expect(new Set(taken).size).toBe(2);
 });
