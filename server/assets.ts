@@ -1,6 +1,7 @@
 /**
- * Paths of the files that are not code. This module is at the root of `server/` and its bundle at the root of
- * `dist/server/`. The build copies assets to the same relative paths, so one rule serves both.
+ * Finds files that are not code, such as migrations and the demo page. This module is at the root of `server/` and
+ * its bundle at the root of `dist/server/`. The build copies assets to the same relative paths, so one rule serves
+ * both.
  */
 import { join } from 'node:path';
 

@@ -1,5 +1,5 @@
 /**
- * Several nodes behind one port on one machine (WORKERS). The primary process starts and restarts the workers and forwards
+ * Several nodes behind one port on one machine (WORKERS). The parent process starts and restarts the workers and forwards
  * signals; it serves no client.
  */
 import cluster from 'node:cluster';

@@ -93,7 +93,7 @@ export const POSTGRES: Board = {
         {
           title: 'Statements by kind',
           description:
-            'Per second. `append`: commits. `page`: reads of catch-up. `tops`: exact positions. `recent`: the history poll. `epoch`: epoch changes. A rise of `page` follows reconnects.',
+            'Per second. `append`: commits. `page`: reads of catch-up. `tops`: exact tops. `recent`: the history poll. `epoch`: epoch changes. A rise of `page` follows reconnects.',
           unit: 'ops',
           kind: 'stack',
           alert: 'HoldfastReconnectStorm',

@@ -1,5 +1,5 @@
 /**
- * Grafana as an ECS service. A bucket provides its data source and dashboards, so it has no state to lose. Reachable at
+ * Grafana as an ECS service. A bucket provides its data source and dashboards, so Grafana has no state to lose. Reachable at
  * `grafana-<host>` from the configured address ranges only.
  */
 import { createHash } from 'node:crypto';

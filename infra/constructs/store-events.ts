@@ -1,5 +1,5 @@
 /**
- * Sends database events that no metric shows to the on-call topic: failovers, restarts, failures, low storage,
+ * Sends the events of RDS that no metric shows to the on-call topic: failovers, restarts, failures, low storage,
  * recovery, security patches.
  */
 import { DbEventSubscription } from '@cdktf/provider-aws/lib/db-event-subscription/index.js';

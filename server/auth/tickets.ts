@@ -1,5 +1,5 @@
 /**
- * Tickets: signed credentials that open one WebSocket within ten seconds. A ticket stands in the URL in place of a token,
+ * Tickets: signed credentials that open one WebSocket within ten seconds. A ticket stands in the URL instead of a token,
  * so that access logs contain no long-lived credential. Without Redis the single use is checked on this node only.
  */
 import { createHmac, randomUUID } from 'node:crypto';

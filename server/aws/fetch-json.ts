@@ -1,4 +1,7 @@
-/** Reads JSON from the two endpoints that ECS provides to a task. Errors never contain an answer, because it may hold secrets. */
+/**
+ * Reads JSON from the endpoints that ECS provides to a task: credentials and metadata. Errors never contain an answer, because
+ * it may contain secrets.
+ */
 
 export interface FetchJsonOptions {
   readonly headers?: Readonly<Record<string, string>>;

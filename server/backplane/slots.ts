@@ -38,7 +38,7 @@ export function readSlots(reply: unknown, options: ReadOptions): SlotMap {
   return { owners, key: ranges.sort().join() };
 }
 
-/** Redis reports this in place of a hostname that is not configured. */
+/** Redis reports this instead of a hostname that is not configured. */
 const UNKNOWN = '?';
 
 function addressOf(server: unknown, { host: repliedFrom, preferHostname }: ReadOptions): string {

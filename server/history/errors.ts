@@ -1,4 +1,4 @@
-/** What an error of Postgres means: whether a retry can help, and whether the server is away. Pure. */
+/** Classifies errors of Postgres: whether a retry can help, and whether the server is away. Pure. */
 import { AppError } from '../errors.ts';
 
 /**

@@ -1,4 +1,7 @@
-/** Retries within one batch. The append statement must not see a message and its retry together. Pure. */
+/**
+ * Takes the retries out of a batch that also contains their first attempt, because the append statement must not see both.
+ * Pure.
+ */
 import type { Appended, NewMessage } from './types.ts';
 
 export interface DistinctBatch {

@@ -1,6 +1,6 @@
 /**
- * Query strings are text, and their schemas have integers. For each route this finds the integers in its query schema
- * and converts their values before validation. Other values stay as they are, so that validation refuses them.
+ * Converts the integers of query strings before validation: a query string is text, and its schema has integers.
+ * Other values stay as they are, so that validation refuses them.
  */
 import type { FastifyInstance } from 'fastify';
 

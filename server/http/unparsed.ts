@@ -1,6 +1,6 @@
 /**
- * Answers what the HTTP parser of Node.js refuses, before a request exists: in the same error format as the routes. Never
- * answers on a connection that already has an answer.
+ * Answers requests that the HTTP parser of Node.js refuses and no route sees, in the error format of the routes.
+ * Never answers on a connection that already has an answer.
  */
 import type { Socket } from 'node:net';
 import { AppError, errorBody } from '../errors.ts';

@@ -1,4 +1,7 @@
-/** Words what the schema of a route refuses, for the developer of the caller: where, what, and what would be right. */
+/**
+ * Turns a validation error of a route into a message for the developer of the client: which field, and what its
+ * schema requires.
+ */
 import type { FastifySchemaValidationError } from 'fastify/types/schema.js';
 
 /** Text for the first problem of `part` ("body" or "querystring"), without its full stop. */

@@ -1,5 +1,5 @@
 /**
- * When fan-out happens. On a quiet node: at the end of the event-loop turn, so that one message waits for nothing. On a
+ * Decides when fan-out happens. On a quiet node: at the end of the event-loop turn, so that one message waits for nothing. On a
  * busy node: after a pause as long as the last flush took, so that each socket gets one write for many messages.
  */
 import type { Clock } from './clock.ts';

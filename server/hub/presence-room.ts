@@ -1,7 +1,7 @@
 /**
- * Presence of one channel on this node: keeps its members alive in the store, compares the store with what was last
- * reported, and sends the difference to the listeners. Converges after a lost hint, a dead node or an outage of Redis,
- * because it compares at intervals too.
+ * Presence of one channel on this node: refreshes its own members in the store before they expire, compares the
+ * store with what was last reported, and sends the difference to the listeners. Converges after a lost hint, a dead
+ * node or an outage of Redis, because it compares at intervals too.
  */
 import type { PresenceStore } from '../backplane/types.ts';
 import type { Clock } from './clock.ts';

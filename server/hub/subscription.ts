@@ -1,6 +1,6 @@
 /**
- * One connection's cursor into one channel. `subscribers.ts` sets its state and where a catch-up begins; `catch-up.ts`
- * moves the position forward.
+ * The subscription of one connection to one channel, with its cursor. `subscribers.ts` sets its state and where a
+ * catch-up begins; `catch-up.ts` moves the position forward.
  */
 import type { Sink, SubscribeRequest } from './types.ts';
 

@@ -1,9 +1,9 @@
 /**
- * Exact tops of single channels, loaded in batches: one statement in flight, and what is requested meanwhile goes in the
+ * Loads exact tops, many with one statement: one statement is in flight, and channels requested meanwhile go in the
  * next. 10,000 channels that are opened at once need ten statements, one after the other, on one connection.
  *
- * Loads of the same channel resolve in the order of their calls. `tail-follower.ts` relies on it: an older position must not
- * replace a newer one.
+ * Loads of the same channel resolve in the order of their calls. `tail-follower.ts` relies on it: an older position
+ * must not replace a newer one.
  */
 import type { ChannelTop, HistoryReader } from '../history/types.ts';
 import type { Clock } from './clock.ts';

@@ -25,7 +25,7 @@ export interface SubscribeRequest {
   readonly onPosition: (position: Omit<Subscribed, 'type' | 'id'>) => void;
 }
 
-/** One connection's cursor into one channel. */
+/** The subscription of one connection to one channel. */
 export interface SubscriptionHandle {
   readonly channel: string;
   /** The connection has sent its bytes: continues the catch-up. */

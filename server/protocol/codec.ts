@@ -1,6 +1,5 @@
 /**
- * Between text frames and commands or pushes: parses and validates commands against the schemas, encodes pushes. Never
- * holds state of a session.
+ * Parses text frames into commands, validated against the schemas, and encodes pushes as JSON. Keeps no state of a session.
  */
 import { Ajv, type ErrorObject, type ValidateFunction } from 'ajv';
 import type { Command, CommandType } from './commands.ts';

@@ -1,3 +1,4 @@
+/** The type of a rule. Types only. */
 import type { Environment } from '../types.ts';
 
 /**

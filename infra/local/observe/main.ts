@@ -1,6 +1,6 @@
 /**
  * `npm run observe`: runs Holdfast on this machine with Prometheus and the alert rules, a probe, a light load, and the
- * dashboards as a page. Owns the command line, the exit codes and the shutdown.
+ * dashboards as a web page. Owns the command line, the exit codes and the shutdown.
  */
 import { Command, InvalidArgumentError } from 'commander';
 import { launch, recordStopped } from '../start/launcher.ts';

@@ -1,4 +1,7 @@
-/** Finds the cluster that `npm start` runs from this checkout, for the commands that talk to one. Starts nothing. */
+/**
+ * Finds the cluster that `npm start` runs from this checkout, for programs that talk to one, such as
+ * `npm run probe`. Starts nothing.
+ */
 import { runningLauncher } from './orphans.ts';
 import { readState, stateDirectory } from './state.ts';
 

@@ -1,7 +1,7 @@
 /**
  * The state file of the launcher, `.holdfast/local.json`, readable by its owner only: the token secret and the
- * identities of started processes. The next launcher reads it, and so do the
- * commands that talk to the cluster. Only this module writes it.
+ * identities of started processes. The next launcher reads it, and so do the programs that talk to the cluster, such
+ * as `npm run token`. Only this module writes it.
  */
 import { randomBytes } from 'node:crypto';
 import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';

@@ -1,6 +1,6 @@
 /**
- * Configuration of the alert manager of managed Prometheus: sends every alert except Watchdog to the on-call
- * topic: pages after 5 s, tickets after 30 s. Alerts of one name share a notification. Pure.
+ * Configuration of the alert manager of managed Prometheus. It sends every alert to the on-call topic, pages after 5 s and
+ * tickets after 30 s, except Watchdog and a ticket whose alert also pages. Alerts of one name share a notification. Pure.
  */
 export interface AlertManagerOptions {
   readonly topicArn: string;

@@ -1,6 +1,6 @@
 /**
- * Clients that want to be connected and are not, and when each of them tries again: in the simulation, as counts per
- * step of time. Follows the backoff of the client SDK: full jitter over 1 s, doubled per attempt up to 30 s. Pure.
+ * In the simulation: the clients that are not connected, counted by the time at which they try again. Follows the
+ * backoff of the client SDK: full jitter over 1 s, doubled per attempt up to 30 s. Pure.
  */
 const BACKOFF_FIRST_S = 1;
 const BACKOFF_MAX_S = 30;

@@ -1,4 +1,4 @@
-/** ECS container definition of a probe: the server image with another command. Pure. */
+/** ECS container definition of a probe: the server image, which starts the program of the probe. Pure. */
 import { type ContainerDefinition, type LogTarget, logTo, pairs } from './containers.ts';
 
 export interface ProbeContainerOptions {

@@ -57,7 +57,7 @@ export const PUBLISHING = {
     type: 'counter',
     unit: '{statement}',
     help: 'Statements sent to Postgres, by kind.',
-    why: '`append`: commits. `page`: catch-up reads, which rise when many clients recover. `recent`: history polls. `tops`: exact positions. `epoch`: changes of the epoch.',
+    why: '`append`: commits. `page`: catch-up reads, which rise when many clients recover. `recent`: history polls. `tops`: exact tops. `epoch`: changes of the epoch.',
     labels: { kind: STATEMENTS },
   },
   'holdfast.history.errors': {

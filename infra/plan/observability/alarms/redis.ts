@@ -1,15 +1,15 @@
-/** Alarms on Redis, three per cache node: CloudWatch reports ElastiCache metrics per node only. Pure. */
+/** Alarms on Redis, three for each server: CloudWatch has metrics of ElastiCache only for single servers. Pure. */
 import type { Environment } from '../../../environments/types.ts';
 import { type Alarm, MINUTE, NEVER, type Watched } from './alarm.ts';
 
 export function redisAlarms({ redis }: Environment, { redisId }: Watched): Alarm[] {
-  return memberNames(redisId, redis.shards, redis.replicas).flatMap((member, i) => memberAlarms(member, i + 1));
+  return serverNames(redisId, redis.shards, redis.replicas).flatMap((server, i) => serverAlarms(server, i + 1));
 }
 
-function memberAlarms(member: string, number: number): Alarm[] {
+function serverAlarms(server: string, number: number): Alarm[] {
   const cache = {
     namespace: 'AWS/ElastiCache',
-    dimensions: { CacheClusterId: member },
+    dimensions: { CacheClusterId: server },
     period: 5 * MINUTE,
     missing: 'notBreaching',
   } as const;
@@ -48,12 +48,12 @@ function memberAlarms(member: string, number: number): Alarm[] {
   ];
 }
 
-/** Names that ElastiCache gives to the nodes of a replication group: `<id>-001`; in cluster mode `<id>-0001-001`. */
-function memberNames(id: string, shards: number, replicas: number): string[] {
+/** Names that ElastiCache gives to the servers (in its documents: nodes) of a replication group: `<id>-001`; in cluster mode `<id>-0001-001`. */
+function serverNames(id: string, shards: number, replicas: number): string[] {
   const number = (n: number, digits: number) => String(n).padStart(digits, '0');
-  const nodes = Array.from({ length: 1 + replicas }, (_, i) => number(i + 1, 3));
-  if (shards === 0) return nodes.map((node) => `${id}-${node}`);
+  const suffixes = Array.from({ length: 1 + replicas }, (_, i) => number(i + 1, 3));
+  if (shards === 0) return suffixes.map((suffix) => `${id}-${suffix}`);
   return Array.from({ length: shards }, (_, i) => number(i + 1, 4)).flatMap((shard) =>
-    nodes.map((node) => `${id}-${shard}-${node}`),
+    suffixes.map((suffix) => `${id}-${shard}-${suffix}`),
   );
 }
