@@ -26,8 +26,11 @@ export class ChannelReconciler {
   private readonly unconfirmed = new Set<string>();
   /** Every channel is unconfirmed. A flag, because this may be reported thousands of times in a row. */
   private isEveryUnconfirmed = false;
-  /** Channels that the latest reassignment gave to another server: this server may still report that it dropped them. */
-  private released: ReadonlySet<string> = new Set();
+  /**
+   * Channels that the latest reassignment gave to another server: this server may still report that it dropped them.
+   * Never a desired channel.
+   */
+  private released = new Set<string>();
   /** The batch that is unanswered. */
   private batch: ChannelCommand | undefined;
   /** Counts connections; answers to commands of an earlier one are ignored. */
@@ -79,7 +82,7 @@ export class ChannelReconciler {
 
   /** Returns the SUBSCRIBE to send at once, or undefined while not connected: then `opened()` queues the channel. */
   want(name: string): ChannelCommand | undefined {
-    this.desired.add(name);
+    this.add(name);
     return this.command([name]);
   }
 
@@ -94,7 +97,7 @@ export class ChannelReconciler {
     for (const name of released) this.remove(name);
     this.released = new Set(released);
     for (const name of gained) {
-      this.desired.add(name);
+      this.add(name);
       if (this.connected) this.queued.add(name);
     }
   }
@@ -160,6 +163,11 @@ export class ChannelReconciler {
     if (!this.connected || !this.desired.has(name)) return;
     this.queued.delete(name);
     this.unconfirmed.add(name);
+  }
+
+  private add(name: string): void {
+    this.desired.add(name);
+    this.released.delete(name);
   }
 
   private remove(name: string): void {

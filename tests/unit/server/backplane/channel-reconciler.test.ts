@@ -94,6 +94,15 @@ describe('a channel that is dropped', () => {
     expect([channels.needsRetry, channels.isComplete]).toEqual([false, true]);
   });
 
+  test('costs a retry of all channels if it was released, then wanted and unwanted', () => {
+    const channels = inPlace('a', 'b');
+    channels.reassign([], ['b']);
+    channels.want('b');
+    channels.unwant('b');
+    expect([channels.dropped('b'), channels.isComplete]).toEqual([true, false]);
+    expect([channels.retry(), confirmAll(channels)]).toEqual([true, ['a']]);
+  });
+
   test('costs a retry of all channels if it is neither desired nor released', () => {
     const channels = inPlace('a', 'b');
     channels.unwant('b');
