@@ -1,0 +1,54 @@
+/** Clients of a loopback server, and what they report. */
+import { createClient, type HoldfastError } from '../../../../server/client/node.ts';
+import type { ClientOptions, HoldfastClient, Loss, SubscriptionHandlers } from '../../../../server/client/types.ts';
+import type { LoopbackServer } from './loopback-server.ts';
+
+export const CHANNEL = 'room:42';
+
+export interface TestClient {
+  readonly client: HoldfastClient;
+  /** The states and errors that the client has reported so far. */
+  readonly states: string[];
+  readonly errors: HoldfastError[];
+}
+
+/** The clients of one test. */
+export class LoopbackClients {
+  private readonly url: string;
+  private readonly clients: HoldfastClient[] = [];
+
+  constructor(server: LoopbackServer) {
+    this.url = server.url;
+  }
+
+  /** A client with a backoff of 10 to 100 ms, so that tests do not wait for seconds. */
+  make(options: Partial<ClientOptions> = {}): TestClient {
+    const client = createClient({ url: this.url, token: 'jwt', backoff: { baseMs: 10, maxMs: 100 }, ...options });
+    const states: string[] = [];
+    const errors: HoldfastError[] = [];
+    client.on('state', (state) => states.push(state));
+    client.on('error', (error) => errors.push(error));
+    this.add(client);
+    return { client, states, errors };
+  }
+
+  /** Has `close()` close this client too. */
+  add(client: HoldfastClient): void {
+    this.clients.push(client);
+  }
+
+  close(): void {
+    for (const client of this.clients) client.close();
+  }
+}
+
+/** Subscribes to CHANNEL, and records what arrives. */
+export function follow(client: HoldfastClient, more: Partial<SubscriptionHandlers> = {}) {
+  const offsets: number[] = [];
+  const losses: Loss[] = [];
+  const handlers = {
+    onMessage: (it: { offset: number }) => offsets.push(it.offset),
+    onLost: (it: Loss) => losses.push(it),
+  };
+  return { offsets, losses, subscription: client.subscribe(CHANNEL, { ...handlers, ...more }) };
+}
