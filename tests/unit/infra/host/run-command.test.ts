@@ -5,6 +5,8 @@ import { expect, test } from '@jest/globals';
 import { ROOT } from '../../../../infra/host/paths.ts';
 
 const BYTES = 1_000_000;
+/** Exit code of a command that waits for its open timer. */
+const WAITED = 99;
 
 function run(body: string) {
   const module = join(ROOT, 'infra', 'host', 'run-command.ts');
@@ -21,7 +23,7 @@ test('a command with an open server and a timer ends, and its output is complete
   const { status, signal, stdout } = run(`
     await runCommand(async () => {
       createServer().listen(0, '127.0.0.1');
-      setInterval(() => undefined, 1_000);
+      setTimeout(() => process.exit(${WAITED}), 5_000);
       process.stdout.write('x'.repeat(${BYTES}));
       process.exitCode = 3;
     });`);
