@@ -1,7 +1,4 @@
 /** Every invalid or excessive input gets the right error or close code, and the node continues to serve other clients. */
-import { randomBytes } from 'node:crypto';
-import { request as httpRequest, type IncomingMessage } from 'node:http';
-import { connect, type Socket } from 'node:net';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import type { Cluster } from '../../../infra/local/servers/cluster.ts';
@@ -10,6 +7,7 @@ import { COMMANDS } from '../../../server/protocol/schemas.ts';
 import { metric, post } from '../../support/api.ts';
 import { startTestCluster } from '../../support/cluster.ts';
 import { RawClient } from '../../support/raw-client.ts';
+import { clientFrame, closeCodeFor, rawSocket, rawStatus, requestUpgrade } from '../../support/raw-upgrade.ts';
 import { eventually, sleep } from '../../support/wait.ts';
 
 const LIMITS = {
@@ -42,91 +40,15 @@ describe('limits', () => {
   const node = () => cluster.node(0);
   const newToken = () => cluster.token({ user: `user-${++users}` });
   const open = async () => RawClient.open(node().wsUrl, await newToken());
-
-  /** The answer to an upgrade request: status 101, or that of a refusal. */
-  function upgradeStatus(path: string, headers: Record<string, string> = {}): Promise<IncomingMessage> {
-    return new Promise((resolve, reject) => {
-      const request = httpRequest(`${node().url}${path}`, {
-        headers: {
-          connection: 'Upgrade',
-          upgrade: 'websocket',
-          'sec-websocket-version': '13',
-          'sec-websocket-key': randomBytes(16).toString('base64'),
-          ...headers,
-        },
-      });
-      request.on('upgrade', (response, socket) => {
-        socket.destroy();
-        resolve(response);
-      });
-      request.on('response', resolve);
-      request.on('error', reject);
-      request.end();
-    });
-  }
-
-  /** A TCP socket after a handmade upgrade request, to send what no library would send. */
-  function rawSocket(target = '/ws', onAnswer: (answer: string) => void = () => {}): Promise<Socket> {
-    return new Promise((resolve, reject) => {
-      const socket = connect(node().port, '127.0.0.1');
-      const key = randomBytes(16).toString('base64');
-      socket.write(
-        `GET ${target} HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: ${key}\r\n\r\n`,
-      );
-      socket.once('data', (answer) => {
-        onAnswer(String(answer));
-        resolve(socket);
-      });
-      socket.once('error', reject);
-      socket.once('close', () => reject(new Error(`${target} was not answered`)));
-    });
-  }
-
-  /** The status that answers a handmade upgrade request to `target`. */
-  async function rawStatus(target: string): Promise<number> {
-    let status = 0;
-    const socket = await rawSocket(target, (answer) => {
-      status = Number(answer.split(' ')[1]);
-    });
-    socket.destroy();
-    return status;
-  }
-
-  /** The code of the close frame that answers `bytes`. */
-  async function closeCodeFor(bytes: Buffer): Promise<number> {
-    const socket = await rawSocket();
-    const received: Buffer[] = [];
-    socket.on('data', (chunk) => received.push(chunk));
-    socket.write(bytes);
-    try {
-      return await eventually(() => {
-        const all = Buffer.concat(received);
-        const at = all.indexOf(0x88);
-        if (at < 0 || all.length < at + 4) throw new Error('no close frame yet');
-        return all.readUInt16BE(at + 2);
-      });
-    } finally {
-      socket.destroy();
-    }
-  }
-
-  /** A masked client frame. The mask is zero, so the payload is readable. */
-  const frame = (firstByte: number, payload: Buffer | string, mask = 0x80) => {
-    const body = Buffer.from(payload);
-    return Buffer.concat([
-      Buffer.from([firstByte, mask | body.length]),
-      mask ? Buffer.alloc(4) : Buffer.alloc(0),
-      body,
-    ]);
-  };
+  const upgrade = (path: string, headers?: Record<string, string>) => requestUpgrade(`${node().url}${path}`, headers);
 
   test('frames that break RFC 6455, UTF-8 or the text-only rule close the connection with their code', async () => {
-    expect(await closeCodeFor(frame(0x81, '{}', 0))).toBe(1002);
-    expect(await closeCodeFor(frame(0xc1, '{}'))).toBe(1002);
-    expect(await closeCodeFor(frame(0x83, '{}'))).toBe(1002);
-    expect(await closeCodeFor(frame(0x80, '{}'))).toBe(1002);
-    expect(await closeCodeFor(frame(0x81, Buffer.from([0xc3, 0x28])))).toBe(1007);
-    expect(await closeCodeFor(frame(0x82, '{}'))).toBe(1003);
+    expect(await closeCodeFor(node().port, clientFrame(0x81, '{}', 0))).toBe(1002);
+    expect(await closeCodeFor(node().port, clientFrame(0xc1, '{}'))).toBe(1002);
+    expect(await closeCodeFor(node().port, clientFrame(0x83, '{}'))).toBe(1002);
+    expect(await closeCodeFor(node().port, clientFrame(0x80, '{}'))).toBe(1002);
+    expect(await closeCodeFor(node().port, clientFrame(0x81, Buffer.from([0xc3, 0x28])))).toBe(1007);
+    expect(await closeCodeFor(node().port, clientFrame(0x82, '{}'))).toBe(1003);
   });
 
   test('a message over the payload limit is closed with 1009, also when it comes in fragments', async () => {
@@ -140,7 +62,7 @@ describe('limits', () => {
     await eventually(async () => expect(await counted()).toBe(2));
     // Only the frame header announces the size: 2^63 and 2^32 bytes.
     for (const length of ['8000000000000000', '0000000100000000'])
-      expect(await closeCodeFor(Buffer.from(`81ff${length}00000000`, 'hex'))).toBe(1009);
+      expect(await closeCodeFor(node().port, Buffer.from(`81ff${length}00000000`, 'hex'))).toBe(1009);
     await eventually(async () => expect(await counted()).toBe(4));
   });
 
@@ -270,8 +192,7 @@ describe('limits', () => {
   });
 
   test('upgrades with a foreign origin, other sub-protocols or another path get an HTTP error', async () => {
-    const status = async (path: string, headers?: Record<string, string>) =>
-      (await upgradeStatus(path, headers)).statusCode;
+    const status = async (path: string, headers?: Record<string, string>) => (await upgrade(path, headers)).statusCode;
     expect(await status('/ws')).toBe(101);
     expect(await status('/ws', { origin: 'https://evil.example' })).toBe(403);
     expect(await status('/ws', { origin: 'null' })).toBe(403);
@@ -286,9 +207,9 @@ describe('limits', () => {
   });
 
   test('an upgrade request whose target is not a URL gets an HTTP error', async () => {
-    expect(await rawStatus('/ws')).toBe(101);
+    expect(await rawStatus(node().port, '/ws')).toBe(101);
     for (const target of ['//', '///', '//:', 'http://[', 'http://', '//a b', '/\\\\ws', '*', '//evil.example/other'])
-      expect([target, [400, 404]]).toEqual([target, expect.arrayContaining([await rawStatus(target)])]);
+      expect([target, [400, 404]]).toEqual([target, expect.arrayContaining([await rawStatus(node().port, target)])]);
   });
 
   test('random bytes in place of frames end only their own connection', async () => {
@@ -301,7 +222,7 @@ describe('limits', () => {
     for (let at = 0; at < samples.length; at += 50) {
       await Promise.all(
         samples.slice(at, at + 50).map(async (sample) => {
-          const socket = await rawSocket();
+          const socket = await rawSocket(node().port);
           socket.on('error', () => {});
           socket.write(sample);
           await sleep(50);
@@ -343,7 +264,7 @@ describe('limits', () => {
     });
     await node().restart({ MAX_CONNECTIONS: '2', ACCEPT_RATE: '3' });
     const clients = [await open(), await open()];
-    const full = await upgradeStatus('/ws');
+    const full = await upgrade('/ws');
     expect([full.statusCode, full.headers['retry-after']]).toEqual([503, '5']);
     const ready = await fetch(`${node().url}/readyz`);
     expect(ready.status).toBe(503);
@@ -355,12 +276,12 @@ describe('limits', () => {
     }
     await eventually(async () => expect((await fetch(`${node().url}/readyz`)).status).toBe(200));
     await node().restart({ MAX_CONNECTIONS: '100' });
-    const herd = await Promise.all(Array.from({ length: 10 }, () => upgradeStatus('/ws')));
+    const herd = await Promise.all(Array.from({ length: 10 }, () => upgrade('/ws')));
     const paced = herd.filter((response) => response.statusCode === 503);
     expect(paced.length).toBeGreaterThanOrEqual(5);
     expect(Number(paced[0]?.headers['retry-after'])).toBeGreaterThanOrEqual(1);
     expect(herd.some((response) => response.statusCode === 101)).toBe(true);
-    await eventually(async () => expect((await upgradeStatus('/ws')).statusCode).toBe(101), { intervalMs: 300 });
+    await eventually(async () => expect((await upgrade('/ws')).statusCode).toBe(101), { intervalMs: 300 });
     await node().restart({ ACCEPT_RATE: '1000' });
   });
 });
