@@ -338,7 +338,7 @@ export const SERVER_MUTANTS: readonly Mutant[] = [
     file: 'server/hub/history-poll.ts',
     find: '(tops.get(name) ?? 0) < held.top',
     replace: '(tops.get(name) ?? 0) < 0',
-    tests: 'tests/deep/history/retention',
+    tests: 'tests/deep/history/restore',
     name: 'is noticed by the nodes',
   },
   {
