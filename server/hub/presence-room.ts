@@ -26,6 +26,9 @@ export class PresenceRoom {
   private readonly options: PresenceOptions;
   /** A user with several connections has several listeners and is one member. */
   private readonly users = new Map<PresenceListener, string>();
+  /** Listeners that got the list of users, and so get the changes since. */
+  private readonly answered = new Set<PresenceListener>();
+  /** The users that every answered listener knows of, apart from its own. */
   private reported: ReadonlySet<string> = new Set();
   private checking = false;
   private checkAgain = false;
@@ -45,15 +48,20 @@ export class PresenceRoom {
   async join(user: string, listener: PresenceListener): Promise<void> {
     this.users.set(listener, user);
     const { users, partial } = await this.enter(user);
-    if (this.users.has(listener)) listener({ users: users.slice(0, USERS_MAX), ...(partial && { partial }) });
-    // Later listeners share what was reported to the earlier ones.
-    if (this.users.size === 1) this.reported = new Set(users);
+    if (this.users.has(listener)) {
+      // A later listener gets what was reported to the earlier ones, because the next changes are relative to that.
+      if (this.answered.size === 0) this.reported = new Set(users);
+      this.answered.add(listener);
+      const known = [...new Set([...this.reported, user])];
+      listener({ users: known.slice(0, USERS_MAX), ...(partial && { partial }) });
+    }
     this.changed();
   }
 
   /** No effect when `listener` has left already. */
   leave(user: string, listener: PresenceListener): void {
     if (!this.users.delete(listener)) return;
+    this.answered.delete(listener);
     if (this.isEmpty) this.cancelRefresh();
     if (this.localUsers().includes(user)) return;
     this.options.store.remove(this.channel, user).then(
@@ -80,16 +88,18 @@ export class PresenceRoom {
     try {
       await store.keep(this.channel, [user], ttlMs);
       announce(this.channel);
+      return { users: await store.list(this.channel), partial: false };
     } catch {
       // The store is away: only the users of this node are known.
       return { users: this.localUsers(), partial: true };
     }
-    return { users: await store.list(this.channel).catch(() => this.localUsers()), partial: false };
   }
 
   private async check(): Promise<void> {
     try {
-      this.report(new Set(await this.options.store.list(this.channel)), false);
+      // The store lacks users of this node after an outage, until the next refresh.
+      const listed = await this.options.store.list(this.channel);
+      this.report(new Set([...listed, ...this.localUsers()]), false);
     } catch {
       // Users of other nodes are unknown now; to report them as gone would be a guess.
       this.report(new Set([...this.reported, ...this.localUsers()]), true);
@@ -105,7 +115,7 @@ export class PresenceRoom {
     const left = without(this.reported, users);
     this.reported = users;
     if (joined.length === 0 && left.length === 0) return;
-    for (const listener of this.users.keys()) listener({ joined, left, ...(partial && { partial }) });
+    for (const listener of this.answered) listener({ joined, left, ...(partial && { partial }) });
   }
 
   /** Three refreshes fit in the time to live, so that one may fail. */

@@ -301,3 +301,67 @@ describe('while the store is away', () => {
     expect(ann.got.slice(2)).toEqual([{ joined: [], left: ['ben'] }]);
   });
 });
+
+describe('races and outages', () => {
+  test('a listener gets the users before changes although a check runs while it joins', async () => {
+    const { clock, store, room } = setUp();
+    const [ann, cat] = [recorder(), recorder()];
+    await room.join('ann', ann.listener);
+    await clock.advance(SOON_MS);
+    store.addRemote('ben');
+    room.changed();
+    let release = () => {};
+    store.held = new Promise((resolve) => {
+      release = resolve;
+    });
+    const joining = room.join('cat', cat.listener);
+    await clock.advance(SOON_MS);
+    release();
+    await joining;
+    expect(Object.keys(cat.got[0] ?? {})).toContain('users');
+  });
+  test('a listener that joins during an outage learns of the users of other nodes', async () => {
+    const { clock, store, room } = setUp();
+    const [ann, cat] = [recorder(), recorder()];
+    store.addRemote('ben');
+    await room.join('ann', ann.listener);
+    store.isAway = true;
+    await room.join('cat', cat.listener);
+    await clock.advance(SOON_MS);
+    store.isAway = false;
+    await clock.advance(TTL_MS);
+    expect(present(cat.got)).toEqual(['ann', 'ben', 'cat']);
+  });
+  test('no user of this node is reported as gone after an outage', async () => {
+    const { clock, store, room } = setUp();
+    const ann = recorder();
+    await room.join('ann', ann.listener);
+    await clock.advance(SOON_MS);
+    store.removeRemote('ann');
+    room.changed();
+    await clock.advance(SOON_MS);
+    expect(present(ann.got)).toEqual(['ann']);
+  });
+  test('a user that left between the list of a listener and the next check is gone', async () => {
+    const { clock, store, room } = setUp();
+    const [ann, cat] = [recorder(), recorder()];
+    await room.join('ann', ann.listener);
+    await clock.advance(SOON_MS);
+    store.addRemote('ben');
+    await room.join('cat', cat.listener);
+    store.removeRemote('ben');
+    await clock.advance(SOON_MS);
+    await clock.advance(TTL_MS);
+    expect(present(cat.got)).toEqual(['ann', 'cat']);
+  });
+});
+
+/** The present users, as a client computes them. */
+function present(got: readonly Parameters<PresenceListener>[0][]): string[] {
+  const users = new Set<string>();
+  for (const change of got) {
+    for (const user of [...(change.users ?? []), ...(change.joined ?? [])]) users.add(user);
+    for (const user of change.left ?? []) users.delete(user);
+  }
+  return [...users].sort();
+}
