@@ -33,6 +33,8 @@ interface Pending {
   readonly frame: string;
   readonly deadline: number;
   inFlight: boolean;
+  /** Number of the last attempt, as the pace counts them; 0 before the first. */
+  attempt: number;
   resolve(result: PublishResult): void;
   reject(error: HoldfastError): void;
 }
@@ -71,7 +73,17 @@ export class PublishQueue {
       // Encoded now, because the caller may change `data` later and every attempt must send the same bytes.
       const frame = JSON.stringify(command);
       const deadline = this.#now() + this.#options.timeoutMs;
-      this.#pending.set(id, { id, clientMsgId, channel, frame, deadline, inFlight: false, resolve, reject });
+      this.#pending.set(id, {
+        id,
+        clientMsgId,
+        channel,
+        frame,
+        deadline,
+        inFlight: false,
+        attempt: 0,
+        resolve,
+        reject,
+      });
       if (this.#pending.size === 1) this.#watchDeadline();
       this.#pump();
     });
@@ -131,13 +143,13 @@ export class PublishQueue {
   /** A temporary error concerns the node and not one message, so all publishes pause. This also keeps them in order. */
   #tryLater(pending: Pending, error: HoldfastError): void {
     const now = this.#now();
+    const { code, retryAfterMs } = error;
     this.#land(pending);
-    if (!this.#pace.paused(now)) {
-      if (error.code === 'rate_limited') {
-        this.#pace.limited();
-        this.#pace.pause(error.retryAfterMs ?? this.#options.backoff.next(), now);
-      } else this.#pace.pause(this.#options.backoff.next(error.retryAfterMs), now);
-    } else if (error.retryAfterMs !== undefined) this.#pace.pause(error.retryAfterMs, now);
+    if (code === 'rate_limited') this.#pace.limited(pending.attempt);
+    // Errors that arrive during a pause have the same cause as the pause, so the backoff does not grow.
+    if (this.#pace.paused(now)) this.#pace.pause(retryAfterMs ?? 0, now);
+    else if (code === 'rate_limited') this.#pace.pause(retryAfterMs ?? this.#options.backoff.next(), now);
+    else this.#pace.pause(this.#options.backoff.next(retryAfterMs), now);
   }
 
   /** Sends waiting publishes in order, as far as the connection, the limits and the pace allow. */
@@ -157,7 +169,7 @@ export class PublishQueue {
       else if (this.#options.send(pending.frame)) {
         pending.inFlight = true;
         this.#inFlight += 1;
-        this.#pace.sent(now);
+        pending.attempt = this.#pace.sent(now);
       } else return;
     }
   }

@@ -163,31 +163,71 @@ describe('PublishQueue', () => {
     expect(jest.getTimerCount()).toBe(0);
   });
 
-  test('adapts to a rate limit: all publishes arrive and few attempts are refused', () => {
-    publisher = make({ maxQueued: 2_000, maxInFlight: 64 });
-    const perSecond = 200;
-    let tokens = perSecond;
-    let refused = 0;
-    let served = 0;
-    const accepted: string[] = [];
+  test('widens the spacing once for publishes that were in flight together, however late their errors arrive', () => {
+    publisher = make({ maxInFlight: 20 });
     publisher.connected(65_536);
-    for (let i = 0; i < 1_000; i++) void publisher.publish(channel, i);
-    for (let ms = 0; ms < 20_000 && accepted.length < 1_000; ms++) {
-      tokens = Math.min(perSecond, tokens + perSecond / 1_000);
-      for (; served < frames.length; served++) {
-        const { id } = JSON.parse(frames[served] as string) as CommandOf<'publish'>;
-        if (tokens >= 1) {
-          tokens -= 1;
-          accepted.push(id);
-          ack(id, accepted.length);
-        } else {
-          refused += 1;
-          refuse(id, 'rate_limited', 5);
-        }
-      }
-      jest.advanceTimersByTime(1);
+    for (let i = 1; i <= 20; i++) void publisher.publish(channel, i);
+    for (let i = 1; i <= 20; i++) {
+      refuse(`c${i}`, 'rate_limited', 5);
+      // The pause ends before the next error.
+      jest.advanceTimersByTime(50);
     }
-    expect(new Set(accepted).size).toBe(1_000);
-    expect(refused).toBeLessThan(250);
+    for (let i = 1; i <= 20; i++) ack(`c${i}`, i);
+    frames = [];
+    for (let i = 0; i < 20; i++) void publisher.publish(channel, i);
+    // Spaced by 4 ms at most.
+    jest.advanceTimersByTime(80);
+    expect(frames).toHaveLength(20);
   });
+
+  test('widens the spacing again when a publish with the new spacing is refused', () => {
+    publisher = make({ maxInFlight: 50 });
+    publisher.connected(65_536);
+    void publisher.publish(channel, 0);
+    // The spacing becomes 4, 6, 9, 13.5, 20.25 and 30.375 ms.
+    for (let i = 1; i <= 6; i++) {
+      refuse('c1', 'rate_limited', 100);
+      jest.advanceTimersByTime(100);
+    }
+    ack('c1', 1);
+    frames = [];
+    for (let i = 0; i < 50; i++) void publisher.publish(channel, i);
+    jest.advanceTimersByTime(300);
+    expect(frames.length).toBeGreaterThan(8);
+    expect(frames.length).toBeLessThan(14);
+  });
+
+  test.each([2, 50, 400])(
+    'adapts to a rate limit over a round trip of %i ms: few attempts are refused',
+    (roundTripMs) => {
+      const count = 2_000;
+      const perSecond = 200;
+      publisher = make({ maxQueued: count, maxInFlight: 256 });
+      let tokens = perSecond * 2;
+      let refused = 0;
+      let accepted = 0;
+      let served = 0;
+      let ms = 0;
+      const later = (task: () => void) => setTimeout(task, roundTripMs / 2);
+      const serve = (frame: string) => {
+        const { id } = JSON.parse(frame) as CommandOf<'publish'>;
+        if (tokens < 1) later(() => refuse(id, 'rate_limited', Math.ceil(((1 - tokens) / perSecond) * 1_000)));
+        else later(() => ack(id, ++accepted));
+        if (tokens < 1) refused += 1;
+        else tokens -= 1;
+      };
+      publisher.connected(65_536);
+      for (let i = 0; i < count; i++) void outcome(publisher.publish(channel, i));
+      for (; accepted < count && ms < 60_000; ms++) {
+        tokens = Math.min(perSecond * 2, tokens + perSecond / 1_000);
+        for (const frame of frames.slice(served)) later(() => serve(frame));
+        served = frames.length;
+        jest.advanceTimersByTime(1);
+      }
+      expect(accepted).toBe(count);
+      // After the burst of 400, the limit allows 200 publishes per second.
+      expect(ms).toBeLessThan(8_000 * 1.25);
+      expect(refused).toBeLessThan(count / 4);
+    },
+  );
 });
