@@ -1,5 +1,5 @@
-// One pane: its client, the messages that it received, and their display. Draws at most once per frame, at any message
-// rate. Sets text only through textContent. Never counts for the verdict (tally.js).
+// One pane: its client, the messages that it received, and their display. Draws at most ten times per second, at any
+// message rate. Sets text only through textContent. Never counts for the verdict (tally.js).
 import { createClient } from './client.js';
 import { percentile } from './tally.js';
 
@@ -7,6 +7,11 @@ const MESSAGES_SHOWN = 100;
 const LATENCIES_KEPT = 200;
 /** A typing user disappears after this time, milliseconds, because typing_stop may be lost. */
 const TYPING_SHOWN_MS = 4_000;
+/**
+ * Time between two draws while messages keep arriving, milliseconds. Each draw is a layout of the page: one per frame would take
+ * most of a core without a GPU.
+ */
+const DRAW_EVERY_MS = 100;
 
 /** A WebSocket class that remembers its newest instance, so that the page can close it without the client library. */
 function tappedWebSocket() {
@@ -37,6 +42,7 @@ export class Pane {
   #received = 0;
   #epoch = null;
   #drawing = false;
+  #drawnAt = Number.NEGATIVE_INFINITY;
 
   /** @param hooks onMessage(pane, message), onBegin(pane, offset), onLost(pane, offset, sameEpoch), onSend(pane, text, how), onState(pane) */
   constructor(name, root, hooks) {
@@ -143,14 +149,21 @@ export class Pane {
     problem.hidden = text === '';
   }
 
-  /** Draws before the next frame. */
+  /** Draws before the next frame, or at the next multiple of the interval, which puts both panes into the same frame. */
   draw() {
     if (this.#drawing) return;
     this.#drawing = true;
+    const now = performance.now();
+    if (now - this.#drawnAt >= DRAW_EVERY_MS) this.#drawInFrame();
+    else setTimeout(() => this.#drawInFrame(), DRAW_EVERY_MS - (now % DRAW_EVERY_MS));
+  }
+
+  #drawInFrame() {
     // Browsers pause requestAnimationFrame in background tabs; there a timeout draws.
     const frame = document.hidden ? setTimeout : requestAnimationFrame;
     frame(() => {
       this.#drawing = false;
+      this.#drawnAt = performance.now();
       this.#drawFacts();
       this.#drawMessages();
     });
