@@ -85,8 +85,8 @@ async function openElsewhere(nodeId, url, token, salt) {
 
 function follow() {
   if (panes.some(({ client }) => client === null)) return;
-  stopFlood();
   tally = new Tally(['A', 'B']);
+  stopFlood();
   for (const pane of panes) pane.follow(find('channel').value);
 }
 
@@ -118,6 +118,7 @@ function stopFlood() {
   if (flood) clearInterval(flood.timer);
   flood = null;
   showFlood();
+  showVerdict();
 }
 
 function showFlood() {
