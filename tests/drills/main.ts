@@ -5,7 +5,7 @@
 import Table from 'cli-table3';
 import { Command } from 'commander';
 import { endCommand } from '../../infra/host/run-command.ts';
-import { build } from '../../server/tools/build.ts';
+import { ensureBuilt } from '../../server/tools/build-cache.ts';
 import { type Drilled, drill } from './drill.ts';
 import { FAULTS } from './faults.ts';
 import { setStage } from './stage.ts';
@@ -36,7 +36,7 @@ if (chosen.length === 0) {
 const say = (line: string) => process.stderr.write(`${line}\n`);
 const seconds = (value: number | undefined) => (value === undefined ? 'NEVER' : value.toFixed(1));
 
-await build();
+await ensureBuilt();
 say('Starting the cluster, a light load, a probe and Prometheus …');
 const stage = await setStage();
 const results: Drilled[] = [];

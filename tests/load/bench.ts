@@ -5,7 +5,7 @@
 import { Command, InvalidArgumentError } from 'commander';
 import { runCommand } from '../../infra/host/run-command.ts';
 import { type Cluster, startCluster } from '../../infra/local/servers/cluster.ts';
-import { build } from '../../server/tools/build.ts';
+import { ensureBuilt } from '../../server/tools/build-cache.ts';
 import { measureDurability } from './durability.ts';
 import { measureLatency } from './latency.ts';
 import { measurePublish } from './publish.ts';
@@ -32,7 +32,7 @@ async function run<T extends { readonly json: boolean }>(
   options: T,
 ): Promise<void> {
   progress('building and starting ...');
-  await build();
+  await ensureBuilt();
   const cluster = await startCluster({ nodes, redis: true, nginx: false, env: NO_LIMITS });
   try {
     const token = await cluster.token({ user: 'bench', subscribe: ['*'], publish: ['*'], ttlSeconds: 3_600 });

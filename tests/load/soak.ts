@@ -2,7 +2,7 @@
 import Table from 'cli-table3';
 import { Command, InvalidArgumentError } from 'commander';
 import { runCommand } from '../../infra/host/run-command.ts';
-import { build } from '../../server/tools/build.ts';
+import { ensureBuilt } from '../../server/tools/build-cache.ts';
 import { progress } from './report.ts';
 import { runSoak, type SoakResult } from './soak-run.ts';
 
@@ -51,7 +51,7 @@ const program = new Command('soak')
   )
   .option('--json', 'print the result as JSON', false)
   .action(async ({ minutes, seed, json }: { minutes: number; seed: number; json: boolean }) => {
-    await build();
+    await ensureBuilt();
     const result = await runSoak({ seconds: minutes * 60, seed, onProgress: progress });
     if (json) process.stdout.write(`${JSON.stringify(result, null, 2)}\n`);
     else print(result);

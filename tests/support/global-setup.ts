@@ -9,7 +9,7 @@ import { installPackages, whyNotInstallable } from '../../infra/host/packages.ts
 import { ROOT } from '../../infra/host/paths.ts';
 import { temporaryDirectory } from '../../infra/host/reaper.ts';
 import { PostgresServer } from '../../infra/local/servers/postgres.ts';
-import { build } from '../../server/tools/build.ts';
+import { ensureBuilt } from '../../server/tools/build-cache.ts';
 import { ADMIN_URL } from './database.ts';
 import {
   FINDINGS,
@@ -40,7 +40,7 @@ export default async function setUp(run: GlobalConfig, project: ProjectConfig): 
   const findings = requirementsOf(files).map((name) => [name, whyMissing(name) ?? null]);
   process.env[FINDINGS] = JSON.stringify(Object.fromEntries(findings));
   const needsServers = files.some((path) => !SERVERLESS.some((folder) => relative(TESTS, path).startsWith(folder)));
-  if (needsServers) await Promise.all([build(), startPostgres()]);
+  if (needsServers) await Promise.all([ensureBuilt(), startPostgres()]);
 }
 
 /** The test files that Jest is about to run. */

@@ -3,7 +3,7 @@
  * when a program is missing. Prints through `say`; never exits the process.
  */
 import { join } from 'node:path';
-import { build } from '../../../server/tools/build.ts';
+import { ensureBuilt } from '../../../server/tools/build-cache.ts';
 import { installPackages, whyNotInstallable } from '../../host/packages.ts';
 import { isFree } from '../../host/ports.ts';
 import { identify } from '../../host/process-identity.ts';
@@ -39,7 +39,7 @@ export async function launch(settings: Settings, signal: AbortSignal, say: Say):
   const redis = settings.redisUrl !== '' || findRedis() !== undefined;
   const nginx = findNginx() !== undefined;
   await checkPorts(settings.ports, nginx);
-  await build();
+  await ensureBuilt();
   signal.throwIfAborted();
   const logDirectory = join(directory, 'logs');
   const cluster = await startCluster({

@@ -121,12 +121,14 @@ describe('history', () => {
 
   test('a batch of duplicates alone stores nothing and moves no top', async () => {
     const first = await history(0).append(message('room:again', 1, { clientMsgId: 'k' }));
-    const before = await history(0).topsSince(null);
     expect(await history(1).append(message('room:again', 1, { clientMsgId: 'k' }))).toMatchObject({
       offset: first.offset,
       duplicate: true,
     });
-    expect((await history(0).topsSince(before.cursor)).tops.has('room:again')).toBe(false);
+    // Not by a poll cursor: an open transaction of another database on this server makes it report the first commit again.
+    const { rows } = await sql.query(`SELECT tops FROM commits WHERE 'room:again' = ANY (channels)`);
+    expect(rows).toEqual([{ tops: [String(first.offset)] }]);
+    expect((await history(0).read('room:again', { after: 0, limit: 10 })).messages).toHaveLength(1);
   });
 
   test('recent tops include every commit since the cursor, also of a transaction that was open at the last read', async () => {
