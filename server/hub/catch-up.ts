@@ -76,9 +76,10 @@ export class CatchUp {
     const page = await this.context.pages.after(this.channel, tail.epoch, after);
     // Closed, or moved by a reset during the read.
     if (subscription.state !== 'catching-up' || tail !== source.tail || subscription.position !== after) return true;
-    if (page.epoch !== tail.epoch) {
+    const { epoch } = tail;
+    if (page.epoch !== epoch) {
       await source.reload();
-      return tail !== source.tail;
+      return tail !== source.tail || tail.epoch !== epoch;
     }
     if (page.lost) {
       subscribers.restart(subscription, tail, 'history_expired');

@@ -92,9 +92,10 @@ export class GapReader {
     const page = await this.context.pages.after(this.channel, tail.epoch, after);
     // The tail was replaced, or grew during the read: the answer may be outdated.
     if (this.stopped || tail !== this.source.tail || tail.top !== after) return true;
-    if (page.epoch !== tail.epoch) {
+    const { epoch } = tail;
+    if (page.epoch !== epoch) {
       await this.source.reload();
-      return tail !== this.source.tail;
+      return tail !== this.source.tail || tail.epoch !== epoch;
     }
     if (page.lost) {
       tail.skipTo(page.top);

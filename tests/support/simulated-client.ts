@@ -29,6 +29,8 @@ export function decodeFrames(bytes: Buffer): string[] {
 export class SimulatedClient {
   readonly channel: string;
   position: Position | undefined;
+  /** The message at the position; undefined when the client has begun there. */
+  private last: string | undefined;
   private readonly world: World;
   private readonly name: string;
   private handle: SubscriptionHandle | undefined;
@@ -55,6 +57,7 @@ export class SimulatedClient {
     const onPosition = (told: Omit<Subscribed, 'type' | 'id'>) => {
       this.judgePosition(told, answered ? this.position : recover);
       answered = true;
+      if (!told.recovered) this.last = undefined;
       this.position = { epoch: told.epoch, offset: told.offset };
     };
     this.node.hub.subscribe(sink, { channel: this.channel, recover, onPosition }).then(
@@ -92,7 +95,11 @@ export class SimulatedClient {
   get isDone(): boolean {
     if (this.connecting) return false;
     if (!this.handle) return true;
-    return this.position?.epoch === this.world.epoch && this.position.offset === this.world.topOf(this.channel);
+    const { epoch, offset } = this.position ?? {};
+    const stored = this.world.messagesOf(this.channel);
+    // A client that holds another message than the history has was never told.
+    const same = this.last === undefined || this.last === stored.at(-1)?.id;
+    return epoch === this.world.epoch && offset === stored.length && same;
   }
 
   describe(): string {
@@ -112,6 +119,7 @@ export class SimulatedClient {
     if (!stored || stored.id !== message.id)
       throw this.fail(`offset ${message.offset} is ${message.id}, stored ${stored?.id}`);
     this.position.offset = message.offset;
+    this.last = message.id;
   }
 
   private judgePosition(told: Omit<Subscribed, 'type' | 'id'>, owed: Position | undefined): void {
@@ -121,13 +129,17 @@ export class SimulatedClient {
       if (recovered || reason) throw this.fail('recovered without asking');
       return;
     }
+    const { world, channel } = this;
+    const same = world.records.get(epoch)?.get(channel)?.[owed.offset - 1]?.id;
     if (recovered) {
-      if (epoch !== owed.epoch || offset !== owed.offset) throw this.fail(`recovered from ${epoch}:${offset} instead`);
+      const isTrue = offset === owed.offset && (this.last === undefined || same === this.last);
+      if (!isTrue) throw this.fail(`recovered ${this.last} as ${same} of ${epoch}:${offset}`);
       return;
     }
     const excuses: Record<string, boolean> = {
-      epoch_changed: owed.epoch !== epoch,
-      history_expired: owed.epoch === epoch && this.world.firstRetainedOf(this.channel) > owed.offset + 1,
+      epoch_changed: owed.epoch !== epoch && (same === undefined || same !== this.last || !world.knows(owed.epoch)),
+      history_expired: world.firstRetainedOf(channel) > owed.offset + 1,
+      position_ahead: (world.lowestTop(epoch, channel) ?? Number.POSITIVE_INFINITY) < owed.offset,
     };
     if (!reason || !excuses[reason]) throw this.fail(`lost without cause: ${reason} at ${epoch}:${offset}`);
   }
