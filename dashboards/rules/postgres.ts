@@ -59,7 +59,7 @@ export const POSTGRES_RULES: RuleGroup = {
       severity: 'page',
       summary: 'Users miss messages: acknowledged messages are gone from the history',
       description:
-        'Nodes found in 15 minutes that Postgres lacks the newest messages of {{ $value | humanize }} channels. Either a backup was restored or a failover lost commits. The subscribers of these channels were told. Unless a restore was intended, first stop all changes and preserve the database and logs.',
+        'Nodes saw {{ $value | humanize }} times in 15 minutes that Postgres lacks committed messages. Either a backup was restored or a failover lost commits. Clients were notified by a new epoch. Unless a restore was intended, first stop all changes and preserve the database and logs.',
       threshold: 'No acknowledged message may be lost: a single occurrence pages.',
       board: 'postgres',
     },

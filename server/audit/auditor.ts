@@ -39,7 +39,7 @@ export interface AuditReport extends Readonly<DeliveryCounts> {
   readonly unstored: number;
   /** Received messages and acknowledgements that could not be compared with the history. */
   readonly unchecked: number;
-  /** Positions reported with `recovered: true` in another epoch, although the history has lost the newest message of the receiver. */
+  /** Replies that said `recovered: true` in another epoch than the receiver had. */
   readonly falseRecoveries: number;
   /** Time from the commit to the first arrival at a receiver, milliseconds. The clocks of Postgres and receiver must agree. */
   readonly latencyMs: { readonly count: number; readonly p50: number; readonly p99: number; readonly max: number };
@@ -161,14 +161,10 @@ export class Auditor {
     this.channel(channel).startAfter({ epoch, offset });
     const ledger = this.ledger(channel, receiver);
     const before = ledger.position;
-    if (recovered && before && before.epoch !== epoch && ledger.newest !== undefined) {
-      const onFalse = () => {
-        this.falseRecoveries++;
-        this.note({ kind: 'false recovery', channel, receiver, first: before.offset, last: before.offset });
-      };
-      this.channel(channel).recovered(before.offset, { epoch, id: ledger.newest, onFalse });
+    if (recovered && before && before.epoch !== epoch) {
+      this.falseRecoveries++;
+      this.note({ kind: 'false recovery', channel, receiver, first: offset, last: offset });
     }
-    if (reason === 'epoch_changed' || reason === 'position_ahead') this.channel(channel).declareLoss();
     ledger.subscribed({ epoch, offset }, recovered, reason !== undefined);
   }
 
@@ -176,7 +172,7 @@ export class Auditor {
     const { channel, offset, id, data } = message;
     const ledger = this.ledger(channel, receiver);
     const { duplicated } = ledger.counts;
-    ledger.received(offset, id);
+    ledger.received(offset);
     this.channel(channel).received({ offset, id, data });
     if (ledger.counts.duplicated > duplicated) return;
     this.latency.record(Math.max(0, Math.round(Date.now() - Date.parse(message.created_at))) + 1);

@@ -33,23 +33,6 @@ export const PAGE_SIZE = 1_000;
 /** Messages whose fingerprint is kept after they were read, for later receptions and acknowledgements. About 100 bytes each. */
 const STORED_MAX = 20_000;
 
-/** What was received or acknowledged at an offset, until the history has been read up to it. */
-interface Report {
-  readonly kind: 'reception' | 'ack';
-  /** `<message id> <fingerprint>` of a reception, the fingerprint of an acknowledgement. */
-  readonly content: string;
-  /** Epoch of the history when it was reported. */
-  readonly epoch: string | undefined;
-  times: number;
-}
-
-/** A receiver was told `recovered: true` in another epoch: the history must still have this message. */
-interface Recovery {
-  readonly epoch: string;
-  readonly id: string;
-  readonly onFalse: () => void;
-}
-
 function fingerprint(data: Json): string {
   return createHash('sha256').update(JSON.stringify(data)).digest('base64').slice(0, 16);
 }
@@ -63,17 +46,11 @@ export class ChannelAudit {
   private top = 0;
   /** Offset -> what the history stores: message id and fingerprint of the data. */
   private readonly stored = new Map<number, { id: string; data: string }>();
-  /** By offset. */
-  private readonly reports = new Map<number, Report[]>();
-  /** By offset. */
-  private readonly recoveries = new Map<number, Recovery[]>();
-  /**
-   * Reports that the history contradicts. They are compared again in each new epoch, because a receiver may be ahead of the reading.
-   * At the end they are findings, except those of an earlier epoch if a loss was declared.
-   */
-  private contradicted: { readonly offset: number; readonly report: Report }[] = [];
-  private isLossDeclared = false;
-  /** Receptions and acknowledgements that could not be compared: too old, expired, or lost with an epoch whose loss was declared. */
+  /** Offset -> message that receivers got -> how often. Kept until the history has been read up to the offset. */
+  private readonly receptions = new Map<number, Map<string, number>>();
+  /** Offset -> fingerprints of acknowledged data. Kept like `receptions`. */
+  private readonly acks = new Map<number, string[]>();
+  /** Receptions and acknowledgements that could not be compared: too old, expired, or of an earlier epoch. */
   unchecked = 0;
 
   constructor(events: ChannelAuditEvents) {
@@ -117,94 +94,64 @@ export class ChannelAudit {
 
   /** A receiver got this message. */
   received({ offset, id, data }: AuditedMessage): void {
-    this.report(offset, 'reception', `${id} ${fingerprint(data)}`, this.epoch);
-  }
-
-  /** A receiver whose newest message this is was told `recovered: true` in another epoch. */
-  recovered(offset: number, recovery: Recovery): void {
-    if (offset <= this.readUpTo && recovery.epoch === this.epoch) this.compareRecovery(offset, recovery);
-    else this.recoveries.set(offset, [...(this.recoveries.get(offset) ?? []), recovery]);
-  }
-
-  /** A receiver was told that the database lost messages: the history may contradict what was reported before. */
-  declareLoss(): void {
-    this.isLossDeclared = true;
+    const content = `${id} ${fingerprint(data)}`;
+    if (offset <= this.readUpTo) {
+      this.compareReception(offset, content, 1);
+      return;
+    }
+    const contents = this.receptions.get(offset) ?? new Map<string, number>();
+    contents.set(content, (contents.get(content) ?? 0) + 1);
+    this.receptions.set(offset, contents);
   }
 
   /** A publish of `data` was acknowledged with this position. */
   acknowledged({ epoch, offset }: Position, data: Json): void {
     this.startAfter({ epoch, offset: offset - 1 });
-    this.report(offset, 'ack', fingerprint(data), epoch);
+    if (this.epoch !== undefined && epoch !== this.epoch) this.unchecked++;
+    else if (offset <= this.readUpTo) this.compareAck(offset, fingerprint(data));
+    else this.acks.set(offset, [...(this.acks.get(offset) ?? []), fingerprint(data)]);
   }
 
   /** The history does not grow any more: what was received or acknowledged beyond its top counts as altered or unstored. */
   close(): void {
-    for (const [offset, reports] of this.reports)
-      for (const report of reports) this.contradicted.push({ offset, report });
-    this.reports.clear();
-    for (const { offset, report } of this.contradicted) {
-      const isLost = this.isLossDeclared && report.epoch !== undefined && report.epoch !== this.epoch;
-      if (isLost) this.unchecked += report.times;
-      else this.find(offset, report);
+    for (const [offset, contents] of this.receptions) {
+      for (const times of contents.values()) this.events.onAltered(offset, times);
     }
-    this.contradicted = [];
-    for (const recoveries of this.recoveries.values()) for (const { onFalse } of recoveries) onFalse();
-    this.recoveries.clear();
+    for (const [offset, acks] of this.acks) for (const _ of acks) this.events.onUnstored(offset);
+    this.receptions.clear();
+    this.acks.clear();
   }
 
-  /** What is reported but not compared yet is compared with the history of the new epoch, which is read again from there. */
   private startEpoch(epoch: string, top: number): void {
-    for (const { offset, report } of this.contradicted) this.keep(offset, report);
-    this.contradicted = [];
-    const offsets = [...this.reports.keys(), ...this.recoveries.keys()];
-    const first = this.epoch === undefined ? [] : offsets.map((offset) => offset - 1);
+    if (this.epoch !== undefined) {
+      for (const contents of this.receptions.values()) for (const times of contents.values()) this.unchecked += times;
+      for (const acks of this.acks.values()) this.unchecked += acks.length;
+      this.receptions.clear();
+      this.acks.clear();
+    }
     this.stored.clear();
     this.epoch = epoch;
     this.top = top;
-    this.readUpTo = Math.min(top, this.starts.get(epoch) ?? top, ...first);
-  }
-
-  private report(offset: number, kind: Report['kind'], content: string, epoch: string | undefined): void {
-    if (offset <= this.readUpTo) {
-      this.compareReport(offset, { kind, content, epoch, times: 1 });
-      return;
-    }
-    const same = this.reports
-      .get(offset)
-      ?.find((report) => report.kind === kind && report.content === content && report.epoch === epoch);
-    if (same) same.times++;
-    else this.keep(offset, { kind, content, epoch, times: 1 });
-  }
-
-  private keep(offset: number, report: Report): void {
-    this.reports.set(offset, [...(this.reports.get(offset) ?? []), report]);
+    this.readUpTo = Math.min(top, this.starts.get(epoch) ?? top);
   }
 
   private compare(offset: number): void {
-    for (const report of this.reports.get(offset) ?? []) this.compareReport(offset, report);
-    this.reports.delete(offset);
-    const recoveries = this.recoveries.get(offset) ?? [];
-    for (const recovery of recoveries) if (recovery.epoch === this.epoch) this.compareRecovery(offset, recovery);
-    const later = recoveries.filter(({ epoch }) => epoch !== this.epoch);
-    if (later.length > 0) this.recoveries.set(offset, later);
-    else this.recoveries.delete(offset);
+    for (const [content, times] of this.receptions.get(offset) ?? []) this.compareReception(offset, content, times);
+    for (const data of this.acks.get(offset) ?? []) this.compareAck(offset, data);
+    this.receptions.delete(offset);
+    this.acks.delete(offset);
   }
 
-  private compareReport(offset: number, report: Report): void {
+  private compareReception(offset: number, content: string, times: number): void {
     const stored = this.stored.get(offset);
-    const content = stored && (report.kind === 'ack' ? stored.data : `${stored.id} ${stored.data}`);
-    if (content === undefined) this.unchecked += report.times;
-    else if (content !== report.content) this.contradicted.push({ offset, report });
+    if (!stored) this.unchecked += times;
+    else if (content !== `${stored.id} ${stored.data}`) this.events.onAltered(offset, times);
   }
 
-  private compareRecovery(offset: number, { id, onFalse }: Recovery): void {
+  private compareAck(offset: number, data: string): void {
     const stored = this.stored.get(offset);
-    if (stored && stored.id !== id) onFalse();
-  }
-
-  private find(offset: number, { kind, times }: Report): void {
-    if (kind === 'reception') this.events.onAltered(offset, times);
-    else for (let i = 0; i < times; i++) this.events.onUnstored(offset);
+    if (!stored) this.unchecked++;
+    else if (data !== stored.data) this.events.onUnstored(offset);
   }
 
   private trim(): void {

@@ -46,8 +46,6 @@ export class ReceiverLedger {
   /** Tops whose grace period is not over, oldest first. */
   private tops: ObservedTop[] = [];
   private connected = false;
-  /** Id of the message at the position. Undefined when none has arrived since the receiver began there. */
-  newest: string | undefined;
 
   /** The highest offset that arrived, or the position from which the receiver began. */
   get position(): Position | undefined {
@@ -63,10 +61,7 @@ export class ReceiverLedger {
     this.connected = true;
     this.tops = [];
     // After a recovery the receiver should get the same messages as without the disconnect.
-    if (recovered && this.epoch !== undefined) {
-      this.epoch = epoch;
-      return;
-    }
+    if (recovered && epoch === this.epoch) return;
     if (declaredLost) {
       this.counts.declaredLost += this.missing.size;
       if (epoch === this.epoch) this.counts.declaredLost += Math.max(0, offset - this.next + 1);
@@ -75,7 +70,6 @@ export class ReceiverLedger {
     if (epoch !== this.epoch) this.lost.clear();
     this.epoch = epoch;
     this.next = offset + 1;
-    this.newest = undefined;
   }
 
   /** The receiver lost its connection. What is committed from now on counts only after it is subscribed again. */
@@ -84,7 +78,7 @@ export class ReceiverLedger {
     this.tops = [];
   }
 
-  received(offset: number, id?: string): void {
+  received(offset: number): void {
     if (offset < this.next) {
       if (this.missing.delete(offset)) this.counts.reordered++;
       else if (this.lost.delete(offset)) this.counts.late++;
@@ -94,7 +88,6 @@ export class ReceiverLedger {
     this.missing.append(this.next, offset - 1);
     this.counts.inOrder++;
     this.next = offset + 1;
-    this.newest = id;
   }
 
   /** The history was seen to reach this position at the time `at`. */

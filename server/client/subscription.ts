@@ -93,11 +93,8 @@ export class SubscriptionMachine {
   subscribed(frame: Subscribed): SubscribedVerdict | null {
     if (this.#phase === 'asked' && frame.id === this.#askedId) return this.#answered(frame);
     if (this.#phase !== 'live' || this.#position === null || frame.id !== undefined) return null;
-    // Without an id the frame answers no command: the history continues in a new epoch, or messages were lost.
-    if (continues(this.#position, frame)) {
-      this.#position.epoch = frame.epoch;
-      return null;
-    }
+    // Without an id the frame answers no command: history was lost under a live subscription, or the frame is redundant.
+    if (frame.reason === undefined && continues(this.#position, frame)) return null;
     return this.#begin(frame, this.#position);
   }
 
@@ -142,12 +139,11 @@ export class SubscriptionMachine {
     const from = this.#askedFrom;
     this.#askedId = null;
     this.#held = true;
-    if (from !== null && continues(from, frame)) {
+    if (from !== null && frame.recovered && continues(from, frame)) {
       this.stats.recovered += 1;
       this.#phase = 'live';
       // If the server begins before the position, the messages up to the position are dropped as duplicates.
-      this.#position = { epoch: frame.epoch, offset: from.offset };
-      return { info: this.#info(this.#position, frame, true) };
+      return { info: this.#info(from, frame, true) };
     }
     return this.#begin(frame, from);
   }
@@ -168,7 +164,7 @@ export class SubscriptionMachine {
   }
 }
 
-/** Whether a subscription that begins at `frame` leaves no hole after `from`. Its epoch may be a later one. */
+/** Whether a subscription that begins at `frame` leaves no hole after `from`. */
 function continues(from: Position, frame: Subscribed): boolean {
-  return frame.recovered && frame.offset <= from.offset;
+  return frame.epoch === from.epoch && frame.offset <= from.offset;
 }

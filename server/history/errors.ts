@@ -1,6 +1,4 @@
 /** Classifies errors of Postgres: whether a retry can help, and whether the server is away. Pure. */
-import { types } from 'node:util';
-import { DatabaseError } from 'pg';
 import { AppError } from '../errors.ts';
 
 /**
@@ -16,41 +14,26 @@ const INVALID_PASSWORD = '28P01';
 /** The server is read-only, as during a failover. */
 const READ_ONLY = '25006';
 
-/**
- * `server`: the server answered, with this SQLSTATE. `connection`: the connection broke, timed out or was never made, as errors of
- * Node.js and pg say. `program`: an error of this program, which says nothing about the server.
- */
-type Origin = { readonly kind: 'server'; readonly sqlState: string } | { readonly kind: 'connection' | 'program' };
-
-/** What JavaScript throws for a mistake in the code. pg also throws a TypeError for a password that is no string. */
-const PROGRAM_ERRORS = new Set(['TypeError', 'RangeError', 'ReferenceError', 'SyntaxError', 'URIError', 'EvalError']);
-
-function originOf(error: unknown): Origin {
-  // Not by the look of `code`: EPIPE of Node.js has five capital letters like an SQLSTATE.
-  if (error instanceof DatabaseError) return { kind: 'server', sqlState: error.code ?? '' };
-  const isProgram = !types.isNativeError(error) || PROGRAM_ERRORS.has(error.name);
-  return { kind: isProgram ? 'program' : 'connection' };
-}
-
+/** Undefined for errors of Node.js and pg about a connection that broke or was never made. */
 function sqlState(error: unknown): string | undefined {
-  const origin = originOf(error);
-  return origin.kind === 'server' ? origin.sqlState : undefined;
+  const { code } = error as { code?: unknown };
+  return typeof code === 'string' && /^[0-9A-Z]{5}$/.test(code) ? code : undefined;
 }
 
 function isTemporary(error: unknown): boolean {
   const code = sqlState(error);
-  if (code === undefined) return originOf(error).kind === 'connection';
+  if (code === undefined) return true;
   return TEMPORARY_CLASSES.has(code.slice(0, 2)) || code === READ_ONLY || code === INVALID_PASSWORD;
 }
 
 /**
- * Whether the error shows that no primary answers: the connection broke or timed out, class 08, a shutdown (57P01 to 57P03),
- * read-only, or a refused password.
+ * Whether the error shows that no primary answers: no SQLSTATE (the connection broke or timed out), class 08, a shutdown
+ * (57P01 to 57P03), read-only, or a refused password.
  */
 export function isOutage(error: unknown): boolean {
   if (error instanceof AppError) return false;
   const code = sqlState(error);
-  if (code === undefined) return originOf(error).kind === 'connection';
+  if (code === undefined) return true;
   return code.startsWith('08') || code.startsWith('57P') || code === READ_ONLY || code === INVALID_PASSWORD;
 }
 

@@ -10,20 +10,9 @@ import { Lane } from './lane.ts';
 import { ensurePartitions, type Maintenance, startMaintenance } from './maintenance.ts';
 import type { PostgresLogin } from './pool.ts';
 import { Postgres } from './postgres.ts';
-import { readEpochEnds, readPage, readTops, readTopsSince } from './read.ts';
+import { readPage, readTops, readTopsSince } from './read.ts';
 import { answerAll, separateRetries } from './retries.ts';
-import type {
-  Appended,
-  Committed,
-  EpochEnds,
-  EpochQuery,
-  History,
-  NewMessage,
-  Page,
-  PageQuery,
-  RecentTops,
-  Tops,
-} from './types.ts';
+import type { Appended, Committed, History, NewMessage, Page, PageQuery, RecentTops, Tops } from './types.ts';
 
 export interface HistoryOptions {
   readonly login: PostgresLogin;
@@ -122,20 +111,8 @@ export class PgHistory implements History {
     return this.postgres.run('tops', () => readTops(this.postgres.reads, channels));
   }
 
-  epochEnds(queries: readonly EpochQuery[]): Promise<EpochEnds> {
-    return this.postgres.run('tops', () => readEpochEnds(this.postgres.reads, queries));
-  }
-
   topsSince(cursor: string | null): Promise<RecentTops> {
     return this.postgres.run('recent', () => readTopsSince(this.postgres.reads, cursor));
-  }
-
-  async renewEpoch(): Promise<void> {
-    const { rows } = await this.postgres.run('epoch', () =>
-      this.postgres.reads.query<{ epoch: string; begun: boolean }>('SELECT epoch, begun FROM current_epoch()'),
-    );
-    if (rows[0]?.begun)
-      this.options.log(`Postgres has started, or another server took over: epoch ${rows[0].epoch} has begun.`);
   }
 
   /**
@@ -143,6 +120,7 @@ export class PgHistory implements History {
    * lost commits. Begins a new epoch, unless another node has.
    */
   async regressed(epoch: string): Promise<void> {
+    this.options.metrics.add('holdfast.history.regressions', 1);
     const { rows } = await this.postgres.run('epoch', () =>
       this.postgres.reads.query<{ changed: boolean }>('SELECT change_epoch_from($1) AS changed', [epoch]),
     );

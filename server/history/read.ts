@@ -3,7 +3,7 @@
  * takes writes. Writes nothing.
  */
 import type { Queryable } from './pool.ts';
-import type { EpochEnds, EpochQuery, Page, PageQuery, RecentTops, StoredMessage, Tops } from './types.ts';
+import type { Page, PageQuery, RecentTops, StoredMessage, Tops } from './types.ts';
 
 interface PageRow {
   epoch: string;
@@ -65,29 +65,6 @@ export async function readTops(database: Queryable, channels: readonly string[])
 }
 
 /**
- * An epoch ends in a channel before the first offset of any later epoch: of the messages that it had, the database kept those.
- * `born`: a channel that was created later had lost everything.
- */
-export async function readEpochEnds(database: Queryable, queries: readonly EpochQuery[]): Promise<EpochEnds> {
-  const { rows } = await database.query<{ current: string; top: string; end: string }>({
-    name: 'read_epoch_ends',
-    text: `SELECT e.epoch AS current, coalesce(c.top, 0) AS top,
-             CASE WHEN c.id IS NULL OR p.seq IS NULL OR c.born > p.seq THEN 0
-                  WHEN c.epoch_seq <= p.seq THEN c.top
-                  ELSE least(c.top, (SELECT min(b."first") - 1 FROM channel_epochs b WHERE b.channel_id = c.id AND b.seq > p.seq))
-             END AS "end"
-           FROM history_epoch e
-           CROSS JOIN unnest($1::text[], $2::text[]) WITH ORDINALITY AS q (channel, epoch, i)
-           LEFT JOIN channels c ON c.name = q.channel
-           LEFT JOIN history_epochs p ON p.epoch = q.epoch
-           ORDER BY q.i`,
-    values: [queries.map(({ channel }) => channel), queries.map(({ epoch }) => epoch)],
-  });
-  const ends = rows.map(({ top, end }) => ({ top: Number(top), end: Number(end) }));
-  return { epoch: (rows[0] as { current: string }).current, ends };
-}
-
-/**
  * The poll cursor is the oldest transaction id that was still running at the last read. Commits below it were visible then; all
  * others are read again. So no late commit is missed, and some are reported twice.
  */
@@ -95,12 +72,11 @@ export async function readTopsSince(database: Queryable, cursor: string | null):
   const { rows } = await database.query<{
     epoch: string;
     cursor: string;
-    is_current: boolean;
     channels: string[] | null;
     tops: string[] | null;
   }>({
     name: 'read_tops_since',
-    text: `SELECT e.epoch, pg_snapshot_xmin(pg_current_snapshot())::text AS cursor, is_current(e) AS is_current, c.channels, c.tops
+    text: `SELECT e.epoch, pg_snapshot_xmin(pg_current_snapshot())::text AS cursor, c.channels, c.tops
            FROM history_epoch e LEFT JOIN commits c ON c.xid >= $1::text::xid8`,
     // Without a cursor: begin with the present. This is the largest xid8, so no commit has it.
     values: [cursor ?? '18446744073709551615'],
@@ -111,8 +87,8 @@ export async function readTopsSince(database: Queryable, cursor: string | null):
       tops.set(channel, Math.max(tops.get(channel) ?? 0, Number(row.tops?.[i])));
     });
   }
-  const { epoch, cursor: next, is_current } = rows[0] as { epoch: string; cursor: string; is_current: boolean };
-  return { epoch, cursor: next, isCurrent: is_current, tops };
+  const head = rows[0] as { epoch: string; cursor: string };
+  return { epoch: head.epoch, cursor: head.cursor, tops };
 }
 
 /** @throws Error when the server does not answer or is read-only: a replica, or a primary during a failover */

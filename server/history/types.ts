@@ -62,34 +62,9 @@ export interface Tops {
   readonly tops: ReadonlyMap<string, number>;
 }
 
-/**
- * Tops of the channels that grew since a poll cursor. `cursor` is the poll cursor for the next read. `isCurrent`: false when the
- * server has started, or another took over, since the epoch began; commits may have been lost.
- */
+/** Tops of the channels that grew since a poll cursor. `cursor` is the poll cursor for the next read. */
 export interface RecentTops extends Tops {
   readonly cursor: string;
-  readonly isCurrent: boolean;
-}
-
-/** A channel and an epoch. */
-export interface EpochQuery {
-  readonly channel: string;
-  readonly epoch: string;
-}
-
-/**
- * How far an epoch reaches in a channel. Positions of that epoch up to `end` are still valid; the database has lost the messages
- * beyond it. `end` is 0 for an epoch that the history does not know.
- */
-export interface EpochEnd {
-  readonly top: number;
-  readonly end: number;
-}
-
-/** The answers to `EpochQuery`s, in their order, and the current epoch: all of one snapshot. */
-export interface EpochEnds {
-  readonly epoch: string;
-  readonly ends: readonly EpochEnd[];
 }
 
 export interface HistoryReader {
@@ -97,16 +72,12 @@ export interface HistoryReader {
   read(channel: string, query: PageQuery): Promise<Page>;
   /** Exact tops of the named channels; channels without messages are absent from the map. @throws AppError `unavailable` */
   tops(channels: readonly string[]): Promise<Tops>;
-  /** Which positions of these epochs are still valid. @throws AppError `unavailable` */
-  epochEnds(queries: readonly EpochQuery[]): Promise<EpochEnds>;
   /** Channels that grew since `cursor`; never misses a commit. null: only a first poll cursor. @throws AppError `unavailable` */
   topsSince(cursor: string | null): Promise<RecentTops>;
 }
 
-/** Changes the epoch. */
+/** Changes the epoch when the history contradicts a tail. */
 export interface EpochKeeper {
-  /** Begins a new epoch if the current one began before the server did. @throws AppError `unavailable` */
-  renewEpoch(): Promise<void>;
   /** Committed messages of this epoch are missing: begins a new epoch. @throws AppError `unavailable` */
   regressed(epoch: string): Promise<void>;
 }

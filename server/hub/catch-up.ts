@@ -76,10 +76,9 @@ export class CatchUp {
     const page = await this.context.pages.after(this.channel, tail.epoch, after);
     // Closed, or moved by a reset during the read.
     if (subscription.state !== 'catching-up' || tail !== source.tail || subscription.position !== after) return true;
-    const { epoch } = tail;
-    if (page.epoch !== epoch) {
+    if (page.epoch !== tail.epoch) {
       await source.reload();
-      return tail !== source.tail || tail.epoch !== epoch;
+      return tail !== source.tail;
     }
     if (page.lost) {
       subscribers.restart(subscription, tail, 'history_expired');

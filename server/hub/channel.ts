@@ -2,11 +2,10 @@
  * One channel on this node: connects its parts. `tail-follower.ts` keeps the tail, `subscribers.ts` the subscriptions;
  * `fan-out.ts` writes to those that are live, `catch-up.ts` to the others.
  */
-import type { Position } from '../protocol/messages.ts';
 import { CatchUp } from './catch-up.ts';
 import { type FanOutContext, fanOut } from './fan-out.ts';
 import type { Flushable, Flusher } from './flusher.ts';
-import { findRecoveryStart, type RecoveryStart } from './recovery-start.ts';
+import { findRecoveryStart } from './recovery-start.ts';
 import { Subscribers } from './subscribers.ts';
 import { Subscription } from './subscription.ts';
 import { TailFollower, type TailFollowerContext } from './tail-follower.ts';
@@ -34,7 +33,6 @@ export class Channel implements Flushable {
     this.subscribers = new Subscribers(name, context.metrics);
     this.follower = new TailFollower(name, context, {
       onGrown: () => context.flusher.mark(this),
-      onContinued: (end) => this.continueAll(end),
       onReset: () => this.restartAll(),
       onSkipped: () => this.restartLive(),
     });
@@ -46,7 +44,8 @@ export class Channel implements Flushable {
     this.arriving++;
     try {
       await this.follower.open();
-      const recovery = recover && (await this.findStart(recover));
+      const { pages } = this.context;
+      const recovery = recover && (await findRecoveryStart(this.name, this.follower, pages, recover));
       const subscription = new Subscription(sink, onPosition);
       this.subscribers.add(subscription, this.follower.tail, recovery);
       this.catchUp.advance(subscription);
@@ -54,14 +53,6 @@ export class Channel implements Flushable {
     } finally {
       this.arriving--;
       this.closeWhenEmpty();
-    }
-  }
-
-  private async findStart(recover: Position): Promise<RecoveryStart> {
-    for (;;) {
-      const start = await findRecoveryStart(this.name, this.follower, this.context.pages, recover);
-      // The epoch may have changed between the decision and this turn.
-      if (start.epoch === this.follower.tail.epoch) return start;
     }
   }
 
@@ -94,17 +85,6 @@ export class Channel implements Flushable {
         this.closeWhenEmpty();
       },
     };
-  }
-
-  /** Only a subscription that was ahead of the tail can be beyond `end`. */
-  private continueAll(end: number): void {
-    const { tail } = this.follower;
-    const { live, behind } = this.subscribers;
-    for (const subscription of [...live, ...behind]) {
-      if (subscription.state === 'live') subscription.position = tail.flushed;
-      if (subscription.position > end) this.restart(subscription, 'epoch_changed');
-      else this.subscribers.report(subscription, tail);
-    }
   }
 
   private restartAll(): void {

@@ -92,10 +92,9 @@ export class GapReader {
     const page = await this.context.pages.after(this.channel, tail.epoch, after);
     // The tail was replaced, or grew during the read: the answer may be outdated.
     if (this.stopped || tail !== this.source.tail || tail.top !== after) return true;
-    const { epoch } = tail;
-    if (page.epoch !== epoch) {
+    if (page.epoch !== tail.epoch) {
       await this.source.reload();
-      return tail !== this.source.tail || tail.epoch !== epoch;
+      return tail !== this.source.tail;
     }
     if (page.lost) {
       tail.skipTo(page.top);

@@ -2,11 +2,11 @@
  * Polls the history for commits that were not announced: a node may die between COMMIT and PUBLISH, and Redis may lose a
  * message. While the backplane is down, this poll is what delivers messages of other nodes. Only reports; never reads messages.
  */
-import type { ChannelTop, EpochKeeper, HistoryReader, Tops } from '../history/types.ts';
+import type { ChannelTop, HistoryReader, Tops } from '../history/types.ts';
 import type { Clock } from './clock.ts';
 
 export interface HistoryPollOptions {
-  readonly history: HistoryReader & Pick<EpochKeeper, 'renewEpoch'>;
+  readonly history: HistoryReader;
   readonly clock: Clock;
   /** Milliseconds until the next poll, evaluated before each. */
   readonly intervalMs: () => number;
@@ -82,18 +82,19 @@ export class HistoryPoll {
     const { history, clock, onTops } = this.options;
     const now = clock.now();
     const stale = now - this.cursorAt > CURSOR_MAX_AGE_MS;
-    let recent = await history.topsSince(stale ? null : this.cursor);
-    if (!recent.isCurrent) {
-      await history.renewEpoch();
-      recent = await history.topsSince(null);
-    }
-    // After a loss of commits the old cursor may lie in the future: the server continues from an earlier transaction id.
-    if (stale || recent.epoch !== this.epoch) await this.pollExactly();
+    const recent = await history.topsSince(stale ? null : this.cursor);
+    // In another epoch the old poll cursor may lie in the future: a restored database continues from the transaction id of the backup.
+    if (stale || recent.epoch !== this.epoch || this.wentBack(recent.cursor)) await this.pollExactly();
     this.epoch = recent.epoch;
     this.cursor = recent.cursor;
     // An exact poll was requested during this one: leave the poll cursor stale.
     if (!(this.again && this.cursorAt === Number.NEGATIVE_INFINITY)) this.cursorAt = now;
     onTops(recent);
+  }
+
+  /** A poll cursor goes back after a restore, and after a crash by a few transactions that stored nothing. */
+  private wentBack(cursor: string): boolean {
+    return this.cursor !== null && BigInt(cursor) < BigInt(this.cursor);
   }
 
   private async pollExactly(): Promise<void> {

@@ -9,8 +9,6 @@ import type { Pages } from './pages.ts';
 import type { TailSource } from './tail.ts';
 
 export interface RecoveryStart {
-  /** Epoch of the tail in which this was found. */
-  readonly epoch: string;
   /** The next message has `offset + 1`. */
   readonly offset: number;
   readonly recovered: boolean;
@@ -29,34 +27,21 @@ export async function findRecoveryStart(
   recover: Position,
 ): Promise<RecoveryStart> {
   // The client may come from a node whose tail was ahead of this one.
-  if (recover.epoch === source.tail.epoch && recover.offset > source.tail.known) await source.reload();
+  if (recover.epoch !== source.tail.epoch || recover.offset > source.tail.known) await source.reload();
   for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
-    const valid = await epochOf(source, recover);
-    if (valid === undefined) return refused(source, 'epoch_changed');
-    // What was found in one epoch says nothing about the next.
-    if (valid !== source.tail.epoch) continue;
     const start = startAtTail(source, recover) ?? (await startInHistory(channel, source, pages, recover));
-    if (start?.epoch === source.tail.epoch) return start;
+    if (start) return start;
   }
   const text = `The history of ${channel} could not be read; subscribe again.`;
   throw new AppError('unavailable', text, { retryAfterMs: 1_000 });
 }
 
-/** The current epoch, if the position is valid in it; undefined when the database has lost its message. */
-async function epochOf(source: TailSource, { epoch, offset }: Position): Promise<string | undefined> {
-  if (epoch === source.tail.epoch || offset === 0) return source.tail.epoch;
-  const read = await source.endOf(epoch);
-  if (offset > read.end) return undefined;
-  if (read.epoch !== source.tail.epoch) await source.reload();
-  return read.epoch;
-}
-
 /** The answer, if the tail alone can give it. */
-function startAtTail(source: TailSource, { offset }: Position): RecoveryStart | undefined {
+function startAtTail(source: TailSource, { epoch, offset }: Position): RecoveryStart | undefined {
   const { tail } = source;
+  if (epoch !== tail.epoch) return refused(source, 'epoch_changed');
   if (offset > tail.known) return refused(source, 'position_ahead');
-  if (offset < tail.flushed && !tail.windowAfter(offset)) return undefined;
-  return { epoch: tail.epoch, offset, recovered: true };
+  return offset >= tail.flushed || tail.windowAfter(offset) ? { offset, recovered: true } : undefined;
 }
 
 /** The answer for a position before the window; undefined when the epoch changed during the read. */
@@ -64,16 +49,15 @@ async function startInHistory(
   channel: string,
   source: TailSource,
   pages: Pages,
-  { offset }: Position,
+  { epoch, offset }: Position,
 ): Promise<RecoveryStart | undefined> {
-  const { epoch } = source.tail;
   const page = await pages.after(channel, epoch, offset);
   if (page.epoch !== epoch) await source.reload();
   else if (page.lost) return refused(source, 'history_expired');
-  else if (page.segment) return { epoch, offset, recovered: true };
+  else if (page.segment && source.tail.epoch === epoch) return { offset, recovered: true };
   return undefined;
 }
 
-function refused({ tail }: TailSource, reason: RecoveryFailure): RecoveryStart {
-  return { epoch: tail.epoch, offset: tail.flushed, recovered: false, reason };
+function refused(source: TailSource, reason: RecoveryFailure): RecoveryStart {
+  return { offset: source.tail.flushed, recovered: false, reason };
 }

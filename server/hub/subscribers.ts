@@ -27,18 +27,13 @@ export class Subscribers {
   /** Adds a subscription and reports its position. Synchronous, so that no message can come between the two. */
   add(subscription: Subscription, tail: Tail, recovery: RecoveryStart | undefined): void {
     if (recovery) this.metrics.add('holdfast.recoveries', 1, { result: recovery.reason ?? 'recovered' });
-    const start = recovery ?? { epoch: tail.epoch, offset: tail.flushed, recovered: false };
+    const start = recovery ?? { offset: tail.flushed, recovered: false };
     this.place(subscription, tail, start, recovery ? 'recovering' : 'subscribed');
   }
 
   /** Reports that messages are missing, and places the subscription at the tail. */
   restart(subscription: Subscription, tail: Tail, reason: RecoveryFailure): void {
-    this.place(subscription, tail, { epoch: tail.epoch, offset: tail.flushed, recovered: false, reason }, 'lost');
-  }
-
-  /** Reports the position of a subscription in a new epoch, in which it goes on without a loss. */
-  report(subscription: Subscription, tail: Tail): void {
-    this.sendPosition(subscription, tail, { epoch: tail.epoch, offset: subscription.position, recovered: true });
+    this.place(subscription, tail, { offset: tail.flushed, recovered: false, reason }, 'lost');
   }
 
   /** A live subscription took everything up to `position`, and its connection takes no more for now. */
@@ -59,15 +54,11 @@ export class Subscribers {
   }
 
   private place(subscription: Subscription, tail: Tail, start: RecoveryStart, cause: CatchUpCause): void {
-    this.beginCatchUp(subscription, start.offset, cause);
-    this.sendPosition(subscription, tail, start);
-  }
-
-  private sendPosition(subscription: Subscription, tail: Tail, start: RecoveryStart): void {
-    const { epoch, offset, recovered, reason } = start;
+    const { offset, recovered, reason } = start;
+    this.beginCatchUp(subscription, offset, cause);
     subscription.onPosition({
       channel: this.channel,
-      epoch,
+      epoch: tail.epoch,
       offset,
       // `known`, not `top`: announced messages that have not arrived are replayed too.
       top: Math.max(tail.known, offset),

@@ -9,7 +9,7 @@ import { GapReader, type GapReaderContext, type GapReaderEvents } from './gap-re
 import { Segment } from './segment.ts';
 import type { Tail, TailLimits, TailSource } from './tail.ts';
 import { type Reaction, TailState } from './tail-state.ts';
-import type { LoadedTop, TopsLoader } from './tops-loader.ts';
+import type { TopsLoader } from './tops-loader.ts';
 
 /** What all followers of a hub share. */
 export interface TailFollowerContext extends GapReaderContext {
@@ -21,9 +21,7 @@ export interface TailFollowerContext extends GapReaderContext {
 }
 
 export interface TailFollowerEvents extends GapReaderEvents {
-  /** The tail goes on in a new epoch, in which positions of the old one are valid up to `end`. */
-  onContinued(end: number): void;
-  /** There is a new tail: the database has lost messages that the old one had. */
+  /** There is a new tail, of another epoch: positions in the old one mean nothing. */
   onReset(): void;
 }
 
@@ -83,7 +81,7 @@ export class TailFollower implements TailSource {
   private async load(): Promise<void> {
     // In this order: a message that is committed after the read is announced to a subscription that is in place.
     await this.context.backplane.subscribe(this.name);
-    const read = await this.context.tops.load(this.name, '');
+    const read = await this.context.tops.load(this.name);
     for (const reaction of this.state.adopt(read)) this.react(reaction);
   }
 
@@ -127,26 +125,18 @@ export class TailFollower implements TailSource {
   }
 
   /**
-   * Reads the exact position, by a read that begins now, and adopts it.
+   * Reads the exact position, by a read that begins now, and adopts it; a new epoch begins a new tail.
    * @throws AppError `unavailable`
    */
   async reload(): Promise<void> {
     const { held } = this;
-    const read = await this.context.tops.load(this.name, held?.epoch ?? '');
+    const read = await this.context.tops.load(this.name);
     if (held && read.epoch === held.epoch && read.top < held.top) this.context.onRegression(read.epoch);
     if (!this.isOpen) return;
-    const { tail } = this;
-    const { epoch } = tail;
+    const before = this.tail;
     const reactions = this.state.adopt(read);
-    if (tail !== this.tail) {
-      this.context.metrics.add('holdfast.history.regressions', 1);
-      this.events.onReset();
-    } else if (epoch !== tail.epoch) this.events.onContinued(read.end);
+    if (before !== this.tail) this.events.onReset();
     for (const reaction of reactions) this.react(reaction);
-  }
-
-  endOf(epoch: string): Promise<LoadedTop> {
-    return this.context.tops.load(this.name, epoch);
   }
 
   close(): void {

@@ -8,7 +8,6 @@
 import type { ChannelTop } from '../history/types.ts';
 import type { Segment } from './segment.ts';
 import { Tail, type TailLimits } from './tail.ts';
-import type { LoadedTop } from './tops-loader.ts';
 
 /**
  * Why a tail may lack messages. `hold`: a segment arrived, or a catch-up read messages beyond the tail. `poll`: the history
@@ -64,25 +63,17 @@ export class TailState {
     return this.current ? 'other-epoch' : 'kept';
   }
 
-  /**
-   * The position was read. In another epoch the tail goes on if the history still has all of its messages. Otherwise, and at the
-   * first position, a new tail begins. It takes what was kept.
-   */
-  adopt({ epoch, top, of, end }: LoadedTop): readonly Reaction[] {
-    const { current } = this;
-    if (current?.epoch === epoch) {
-      current.raiseKnown(top);
+  /** The position was read. Another epoch, or the first position, begins a new tail, which takes what was kept. */
+  adopt({ epoch, top }: ChannelTop): readonly Reaction[] {
+    if (this.current?.epoch === epoch) {
+      this.current.raiseKnown(top);
       return ['reload'];
     }
-    // The answer is about an epoch that the tail has left meanwhile.
-    if (current && current.epoch !== of) return ['other-epoch'];
-    if (current && current.top <= end) current.continueIn(epoch, top);
-    else this.current = new Tail(epoch, top, this.limits);
+    this.current = new Tail(epoch, top, this.limits);
     const { early, noted } = this;
     this.early = [];
     this.noted = undefined;
-    const reactions: Reaction[] = early.map((arrival) => this.offer(arrival.epoch, arrival.segment));
-    if (current === this.current) reactions.push('reload');
+    const reactions = early.map((arrival) => this.offer(arrival.epoch, arrival.segment));
     return noted ? [...reactions, this.noteTop(noted)] : reactions;
   }
 }

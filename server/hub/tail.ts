@@ -6,7 +6,6 @@
  * flushed, except when `skipTo` gives up what the history has lost.
  */
 import type { Segment } from './segment.ts';
-import type { LoadedTop } from './tops-loader.ts';
 
 export interface TailLimits {
   readonly windowMessages: number;
@@ -20,38 +19,32 @@ export type TailNeed = { readonly kind: 'nothing' } | { readonly kind: 'missing'
 
 /** The tail of a channel for the parts that read for it. */
 export interface TailSource {
-  /** Another object after messages were lost: compare after each wait. */
+  /** Another object after a change of epoch: compare after each wait. */
   readonly tail: Tail;
-  /** Reads the position again. In a new epoch `tail` goes on, or another replaces it. @throws AppError `unavailable` */
+  /** Reads the position again; a new epoch replaces `tail`. @throws AppError `unavailable` */
   reload(): Promise<void>;
-  /** Where this epoch ends in the current one, by a read that begins now. @throws AppError `unavailable` */
-  endOf(epoch: string): Promise<LoadedTop>;
 }
 
 const NOTHING: TailNeed = { kind: 'nothing' };
 
 export class Tail {
+  readonly epoch: string;
   private readonly limits: TailLimits;
   private window: Segment[] = [];
   private windowSize = 0;
   private windowBytes = 0;
   private ahead: Segment[] = [];
-  private currentEpoch: string;
   private currentTop: number;
   private currentFlushed: number;
   private currentKnown: number;
 
   /** @param top the channel's newest offset, read from the history after the backplane was subscribed */
   constructor(epoch: string, top: number, limits: TailLimits) {
-    this.currentEpoch = epoch;
+    this.epoch = epoch;
     this.limits = limits;
     this.currentTop = top;
     this.currentFlushed = top;
     this.currentKnown = top;
-  }
-
-  get epoch(): string {
-    return this.currentEpoch;
   }
 
   /** Offset up to which this node has every message. */
@@ -99,13 +92,6 @@ export class Tail {
   lowerKnown(top: number): void {
     this.ahead = this.ahead.filter((segment) => segment.last <= top);
     this.currentKnown = Math.max(this.currentTop, top);
-  }
-
-  /** The history continues in a new epoch with all messages up to `top` of this tail. What was announced beyond it may be lost. */
-  continueIn(epoch: string, known: number): void {
-    this.currentEpoch = epoch;
-    this.ahead = [];
-    this.currentKnown = Math.max(this.currentTop, known);
   }
 
   /** Retention removed messages up to `top` before this node read them: goes on from there with an empty window. */

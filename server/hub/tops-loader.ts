@@ -5,33 +5,21 @@
  * Loads of the same channel resolve in the order of their calls. `tail-follower.ts` relies on it: an older position
  * must not replace a newer one.
  */
-import type { ChannelTop, EpochQuery, HistoryReader } from '../history/types.ts';
+import type { ChannelTop, HistoryReader } from '../history/types.ts';
 import type { Clock } from './clock.ts';
 
 /** Channels per statement. */
 const CHUNK = 1_000;
 
-/** A channel's top, and up to which offset positions of the epoch `of` are valid in the current `epoch`. */
-export interface LoadedTop extends ChannelTop {
-  readonly of: string;
-  readonly end: number;
-}
-
-interface Waiter {
-  readonly resolve: (top: LoadedTop) => void;
+interface Waiting {
+  readonly resolve: (top: ChannelTop) => void;
   readonly reject: (error: unknown) => void;
-}
-
-interface Request {
-  readonly query: EpochQuery;
-  readonly callers: Waiter[];
 }
 
 export class TopsLoader {
   private readonly history: HistoryReader;
   private readonly clock: Clock;
-  /** By epoch and channel. */
-  private readonly waiting = new Map<string, Request>();
+  private waiting = new Map<string, Waiting[]>();
   private busy = false;
 
   constructor(history: HistoryReader, clock: Clock) {
@@ -39,16 +27,12 @@ export class TopsLoader {
     this.clock = clock;
   }
 
-  /**
-   * The channel's top, and where the epoch `of` ends in it, by a read that begins after this call.
-   * @throws AppError `unavailable`
-   */
-  load(channel: string, of: string): Promise<LoadedTop> {
+  /** The channel's top, by a read that begins after this call. @throws AppError `unavailable` */
+  load(channel: string): Promise<ChannelTop> {
     return new Promise((resolve, reject) => {
-      const key = `${of} ${channel}`;
-      const same = this.waiting.get(key);
-      if (same) same.callers.push({ resolve, reject });
-      else this.waiting.set(key, { query: { channel, epoch: of }, callers: [{ resolve, reject }] });
+      const others = this.waiting.get(channel);
+      if (others) others.push({ resolve, reject });
+      else this.waiting.set(channel, [{ resolve, reject }]);
       if (this.busy) return;
       this.busy = true;
       this.clock.soon(() => void this.run());
@@ -60,24 +44,23 @@ export class TopsLoader {
     this.busy = false;
   }
 
-  private takeChunk() {
-    const keys = [...this.waiting.keys()].slice(0, CHUNK);
-    return keys.map((key) => {
-      const request = this.waiting.get(key) as Request;
-      this.waiting.delete(key);
-      return request;
-    });
+  private takeChunk(): Map<string, Waiting[]> {
+    const chunk = new Map<string, Waiting[]>();
+    for (const [channel, waiting] of this.waiting) {
+      if (chunk.size >= CHUNK) break;
+      chunk.set(channel, waiting);
+      this.waiting.delete(channel);
+    }
+    return chunk;
   }
 
-  private async read(chunk: readonly Request[]): Promise<void> {
+  private async read(chunk: ReadonlyMap<string, readonly Waiting[]>): Promise<void> {
     try {
-      const { epoch, ends } = await this.history.epochEnds(chunk.map(({ query }) => query));
-      chunk.forEach(({ query, callers }, i) => {
-        const { top = 0, end = 0 } = ends[i] ?? {};
-        for (const { resolve } of callers) resolve({ epoch, top, of: query.epoch, end });
-      });
+      const { epoch, tops } = await this.history.tops([...chunk.keys()]);
+      for (const [channel, waiting] of chunk)
+        for (const { resolve } of waiting) resolve({ epoch, top: tops.get(channel) ?? 0 });
     } catch (error) {
-      for (const { callers } of chunk) for (const { reject } of callers) reject(error);
+      for (const waiting of chunk.values()) for (const { reject } of waiting) reject(error);
     }
   }
 }

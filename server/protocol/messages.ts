@@ -18,7 +18,7 @@ export interface Position {
 
 /** Why a recovery was refused. The client must treat what it holds of the channel as incomplete. */
 export type RecoveryFailure =
-  /** The database lost the message at the position, for example in a restore, and its offset may be given to another message. */
+  /** The offsets were issued again, for example after a restore from backup. Positions of the old epoch mean nothing. */
   | 'epoch_changed'
   /** Retention has removed messages after the position. */
   | 'history_expired'

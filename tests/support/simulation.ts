@@ -6,9 +6,7 @@
 import type { Backplane, BackplaneEvents, Batch } from '../../server/backplane/types.ts';
 import { AppError } from '../../server/errors.ts';
 import type {
-  EpochEnds,
   EpochKeeper,
-  EpochQuery,
   HistoryReader,
   Page,
   PageQuery,
@@ -34,24 +32,16 @@ const tick = () => new Promise<void>((resolve) => setImmediate(resolve));
 /** All messages that one epoch has ever had, by channel: what clients may receive under that epoch. */
 export type EpochRecord = Map<string, StoredMessage[]>;
 
-/** What the database has committed, in order. A loss removes the end. */
-type Entry =
-  | { readonly kind: 'epoch'; readonly epoch: string }
-  | { readonly kind: 'messages'; readonly epoch: string; readonly channel: string; readonly messages: StoredMessage[] };
-
 export class World {
   readonly random: () => number;
   readonly records = new Map<string, EpochRecord>();
   readonly clients: SimulatedClient[] = [];
   readonly nodes: SimulatedNode[];
+  epoch = 'e1';
   readonly falseAlarms: string[] = [];
-  /** The first retained offset may be above 1. */
+  /** Channel -> messages; the first retained offset may be above 1. */
   private readonly firstRetained = new Map<string, number>();
-  private log: Entry[] = [{ kind: 'epoch', epoch: 'e1' }];
-  /** Epoch and channel -> the lowest top that a loss has left while the epoch was current. */
-  private readonly lowest = new Map<string, number>();
-  /** The server was started again: the next append begins an epoch. */
-  private restarted = false;
+  private commits: { channel: string; top: number }[] = [];
   private tasks: Task[] = [];
   private time = 0;
   private ids = 0;
@@ -61,7 +51,7 @@ export class World {
 
   constructor(seed: number, nodes: number) {
     this.random = randomOf(seed);
-    this.records.set('e1', new Map());
+    this.records.set(this.epoch, new Map());
     this.nodes = Array.from({ length: nodes }, () => new SimulatedNode(this));
   }
 
@@ -100,55 +90,34 @@ export class World {
     await tick();
   }
 
-  /** The epoch of the database. */
-  get epoch(): string {
-    return this.epochs.at(-1) as string;
-  }
-
-  /** Whether the database still knows an epoch. */
-  knows(epoch: string): boolean {
-    return this.epochs.includes(epoch);
-  }
-
   messagesOf(channel: string): StoredMessage[] {
-    return this.log.flatMap((entry) => (entry.kind === 'messages' && entry.channel === channel ? entry.messages : []));
+    const record = this.records.get(this.epoch) as EpochRecord;
+    let messages = record.get(channel);
+    if (!messages) {
+      messages = [];
+      record.set(channel, messages);
+    }
+    return messages;
   }
 
   topOf(channel: string): number {
     return this.messagesOf(channel).length;
   }
 
-  /** The lowest top that a loss has left in this epoch; undefined without a loss. */
-  lowestTop(epoch: string, channel: string): number | undefined {
-    return this.lowest.get(`${epoch} ${channel}`);
-  }
-
   /** A commit through `node`. The node announces it later, or never, as if it had died after the commit. */
   commit(node: SimulatedNode, channel: string, count: number): void {
-    if (this.restarted) this.beginEpoch();
-    const { epoch } = this;
-    const top = this.topOf(channel);
-    const messages = Array.from({ length: count }, (_, i): StoredMessage => {
+    const messages = this.messagesOf(channel);
+    const added = Array.from({ length: count }, (): StoredMessage => {
       const id = ++this.ids;
-      return { offset: top + i + 1, id: `id-${id}`, sender: 'ann', data: String(id), createdAt: 0 };
+      const message = { offset: messages.length + 1, id: `id-${id}`, sender: 'ann', data: String(id), createdAt: 0 };
+      messages.push(message);
+      return message;
     });
-    this.log.push({ kind: 'messages', epoch, channel, messages });
-    this.records.get(epoch)?.set(channel, this.messagesOf(channel));
+    this.commits.push({ channel, top: messages.length });
+    const { epoch } = this;
     if (!this.happens(this.chances.neverAnnounced)) {
-      this.later(() => node.hub.committed([{ channel, epoch, messages }]));
+      this.later(() => node.hub.committed([{ channel, epoch, messages: added }]));
     }
-  }
-
-  private beginEpoch(): void {
-    this.restarted = false;
-    const epoch = `e${this.records.size + 1}`;
-    this.log.push({ kind: 'epoch', epoch });
-    const channels = new Set(this.log.flatMap((entry) => (entry.kind === 'messages' ? [entry.channel] : [])));
-    this.records.set(epoch, new Map([...channels].map((channel) => [channel, this.messagesOf(channel)])));
-  }
-
-  private get epochs(): string[] {
-    return this.log.flatMap((entry) => (entry.kind === 'epoch' ? [entry.epoch] : []));
   }
 
   /** Retention: removes everything below `offset`. */
@@ -161,30 +130,24 @@ export class World {
     return this.firstRetained.get(channel) ?? 1;
   }
 
-  /** A server takes over that has only the first part of what was committed, or all of it. */
-  failOver(keep: number): void {
-    const channels = new Set(this.log.flatMap((entry) => (entry.kind === 'messages' ? [entry.channel] : [])));
-    this.log = this.log.slice(0, Math.max(1, Math.floor(this.log.length * keep)));
-    this.restarted = true;
-    for (const channel of channels) {
-      const key = `${this.epoch} ${channel}`;
-      this.lowest.set(key, Math.min(this.topOf(channel), this.lowest.get(key) ?? Number.POSITIVE_INFINITY));
-    }
+  /** A restore from an older backup: channels lose their newest messages, and the epoch changes. */
+  restore(keep: number): void {
+    const old = this.records.get(this.epoch) as EpochRecord;
+    this.epoch = `e${this.records.size + 1}`;
+    const kept: EpochRecord = new Map();
+    for (const [channel, messages] of old) kept.set(channel, messages.slice(0, Math.floor(messages.length * keep)));
+    this.records.set(this.epoch, kept);
+    this.commits = [];
   }
 
   readonly history: HistoryReader & EpochKeeper = {
-    renewEpoch: () =>
-      this.answer(() => {
-        if (this.restarted) this.beginEpoch();
-      }),
+    // `restore` changes the epoch, so within one epoch no message is ever missing, and a report of one is an error of the hub.
     regressed: (epoch) => {
-      if (![...this.lowest.keys()].some((key) => key.startsWith(`${epoch} `))) this.falseAlarms.push(epoch);
-      if (epoch === this.epoch) this.beginEpoch();
+      this.falseAlarms.push(epoch);
       return Promise.resolve();
     },
     read: (channel, query) => this.answer(() => this.page(channel, query)),
     tops: (channels) => this.answer(() => this.tops(channels)),
-    epochEnds: (queries) => this.answer(() => this.epochEnds(queries)),
     topsSince: (cursor) => this.answer(() => this.topsSince(cursor)),
   };
 
@@ -215,32 +178,11 @@ export class World {
     return { epoch: this.epoch, tops: new Map(channels.map((channel) => [channel, this.topOf(channel)])) };
   }
 
-  private epochEnds(queries: readonly EpochQuery[]): EpochEnds {
-    const ends = queries.map(({ channel, epoch }) => {
-      const top = this.topOf(channel);
-      if (!this.knows(epoch)) return { top, end: 0 };
-      const begin = this.log.findIndex((entry) => entry.kind === 'epoch' && entry.epoch === epoch);
-      const next = this.log.findIndex((entry, i) => i > begin && entry.kind === 'epoch');
-      const later = next < 0 ? [] : this.log.slice(next);
-      const first = later.find((entry) => entry.kind === 'messages' && entry.channel === channel);
-      return { top, end: first?.kind === 'messages' ? (first.messages[0]?.offset ?? 0) - 1 : top };
-    });
-    return { epoch: this.epoch, ends };
-  }
-
   private topsSince(cursor: string | null): RecentTops {
-    const since = cursor === null ? this.log.length : Number(cursor);
+    const since = cursor === null ? this.commits.length : Number(cursor);
     const tops = new Map<string, number>();
-    for (const entry of this.log.slice(since)) {
-      if (entry.kind === 'messages') tops.set(entry.channel, entry.messages.at(-1)?.offset ?? 0);
-    }
-    return { epoch: this.epoch, cursor: String(this.log.length), isCurrent: !this.restarted, tops };
-  }
-
-  /** Connects the clients that are away, so that each of their recoveries is judged. */
-  async reconnectAll(): Promise<void> {
-    for (const client of this.clients) client.connect(this.nodes[0] as SimulatedNode);
-    await this.settle();
+    for (const { channel, top } of this.commits.slice(since)) tops.set(channel, Math.max(top, tops.get(channel) ?? 0));
+    return { epoch: this.epoch, cursor: String(this.commits.length), tops };
   }
 
   /** Ends all faults and runs until every client has every message. @throws Error that lists the state of each client */

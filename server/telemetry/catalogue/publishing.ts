@@ -75,8 +75,8 @@ export const PUBLISHING = {
   },
   'holdfast.history.regressions': {
     type: 'counter',
-    unit: '{channel}',
-    help: 'Channels on this node whose newest messages the history was found to lack: it was restored from a backup, or a failover lost them.',
+    unit: '{time}',
+    help: 'Times the history was found to lack messages that were committed in its epoch: it was restored from a backup, or a failover lost them.',
     why: 'Acknowledged messages are lost, unless a backup was restored on purpose.',
   },
   'holdfast.history.connections': {

@@ -98,21 +98,9 @@ describe('SubscriptionMachine', () => {
     expect(verdict).toMatchObject({ loss: { reason: 'unexplained' }, info: { recovered: false } });
   });
 
-  test('keeps a new epoch for its position, live and after a reconnect', () => {
+  test('reports history lost under a live subscription, but not a redundant subscribed frame', () => {
     const machine = live(7);
-    expect(machine.subscribed(subscribed(undefined, 7, { epoch: 'e2', recovered: true }))).toBeNull();
-    expect(machine.position).toEqual({ epoch: 'e2', offset: 7 });
-    expect(machine.message(message(8))).toBe('deliver');
-    machine.down();
-    expect(machine.ask('2')).toMatchObject({ recover: { epoch: 'e2', offset: 8 } });
-    const verdict = machine.subscribed(subscribed('2', 8, { epoch: 'e3', recovered: true }));
-    expect(verdict).toMatchObject({ info: { recovered: true, position: { epoch: 'e3', offset: 8 } } });
-    expect(verdict?.loss).toBeUndefined();
-    expect(machine.position).toEqual({ epoch: 'e3', offset: 8 });
-  });
-
-  test('reports history lost under a live subscription', () => {
-    const machine = live(7);
+    expect(machine.subscribed(subscribed(undefined, 7))).toBeNull();
     const verdict = machine.subscribed(subscribed(undefined, 20, { reason: 'history_expired' }));
     expect(verdict?.loss?.reason).toBe('history_expired');
     expect(machine.position).toEqual({ epoch: 'e1', offset: 20 });

@@ -1,7 +1,7 @@
 /** Races of the follower: a top that the history poll reports while a position is being read is kept. */
 import { expect, test } from '@jest/globals';
 import { createNoBackplane } from '../../../../server/backplane/none.ts';
-import type { EpochEnds, HistoryReader } from '../../../../server/history/types.ts';
+import type { HistoryReader, Tops } from '../../../../server/history/types.ts';
 import { SYSTEM_CLOCK } from '../../../../server/hub/clock.ts';
 import { Pages } from '../../../../server/hub/pages.ts';
 import { TailFollower } from '../../../../server/hub/tail-follower.ts';
@@ -11,24 +11,22 @@ import { eventually } from '../../../support/wait.ts';
 
 /** A history that answers for its positions when the test says so, and has no messages. */
 class SlowHistory {
-  private readonly waiting: ((ends: EpochEnds) => void)[] = [];
+  private readonly waiting: ((tops: Tops) => void)[] = [];
 
   readonly reader: HistoryReader = {
-    epochEnds: () => new Promise((resolve) => this.waiting.push(resolve)),
-    tops: () => new Promise(() => {}),
+    tops: () => new Promise((resolve) => this.waiting.push(resolve)),
     read: () => new Promise(() => {}),
     topsSince: () => new Promise(() => {}),
   };
 
-  async answer(epoch: string, top: number, end = 0): Promise<void> {
+  async answer(epoch: string, top: number): Promise<void> {
     await eventually(() => expect(this.waiting.length).toBeGreaterThan(0));
-    this.waiting.shift()?.({ epoch, ends: [{ top, end }] });
+    this.waiting.shift()?.({ epoch, tops: new Map([['c', top]]) });
   }
 }
 
 function setUp() {
   const history = new SlowHistory();
-  const events: string[] = [];
   const follower = new TailFollower(
     'c',
     {
@@ -42,14 +40,9 @@ function setUp() {
       onRegression: () => {},
       onError: () => {},
     },
-    {
-      onGrown: () => {},
-      onContinued: (end) => events.push(`continued ${end}`),
-      onReset: () => events.push('reset'),
-      onSkipped: () => {},
-    },
+    { onGrown: () => {}, onReset: () => {}, onSkipped: () => {} },
   );
-  return { history, follower, events };
+  return { history, follower };
 }
 
 test('a top that the poll reports while the channel is being opened is known once it is open', async () => {
@@ -80,21 +73,4 @@ test('a top of a former epoch changes nothing', async () => {
   await history.answer('e1', 5);
   await opening;
   expect([follower.tail.epoch, follower.tail.known]).toEqual(['e1', 5]);
-});
-
-test('in a new epoch that kept all of its messages the tail goes on; otherwise another begins', async () => {
-  const { history, follower, events } = setUp();
-  const opening = follower.open();
-  await history.answer('e1', 5);
-  await opening;
-  const { tail } = follower;
-  follower.noteEpoch('e2');
-  await history.answer('e2', 8, 5);
-  await eventually(() => expect(events).toEqual(['continued 5']));
-  expect(follower.tail).toBe(tail);
-  expect([tail.epoch, tail.top, tail.known]).toEqual(['e2', 5, 8]);
-  follower.noteEpoch('e3');
-  await history.answer('e3', 9, 4);
-  await eventually(() => expect(events).toEqual(['continued 5', 'reset']));
-  expect([follower.tail.epoch, follower.tail.top]).toEqual(['e3', 9]);
 });
