@@ -10,6 +10,7 @@ import { pathToFileURL } from 'node:url';
 import { type BuildOptions, build as bundle } from 'esbuild';
 import { buildClientPackage } from './client-package.ts';
 import { replaceFile, type WrittenFile } from './output.ts';
+import { withoutPackages } from './source-map.ts';
 
 const SERVER = join(import.meta.dirname, '..');
 const ROOT = join(SERVER, '..');
@@ -32,7 +33,7 @@ const NODE: BuildOptions = {
   external: ['pg-native', 'supports-color'],
   banner: { js: COMMONJS },
   sourcemap: true,
-  // Positions are enough for a stack trace; with the text of the packages the map is 11 MB, which each start reads.
+  // Positions are enough for a stack trace.
   sourcesContent: false,
   // The image has the licence of each package as a file.
   legalComments: 'none',
@@ -108,7 +109,11 @@ function createBundle({ from, to, options }: Bundle) {
 
 async function writeBundle(one: Bundle): Promise<WrittenFile[]> {
   const { outputFiles } = await createBundle(one);
-  return Promise.all(outputFiles.map(({ path, contents }) => replaceFile(path, contents)));
+  return Promise.all(
+    outputFiles.map(({ path, contents, text }) =>
+      replaceFile(path, path.endsWith('.map') ? withoutPackages(text) : contents),
+    ),
+  );
 }
 
 async function copyAssets({ directory, extension }: (typeof ASSETS)[number]): Promise<WrittenFile[]> {
