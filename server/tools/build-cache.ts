@@ -2,12 +2,10 @@
 import { createHash } from 'node:crypto';
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { build } from './build.ts';
+import { build, FINGERPRINT } from './build.ts';
 import { replaceFile } from './output.ts';
 
 const ROOT = join(import.meta.dirname, '..', '..');
-/** In the directory, so that it is removed with it. */
-export const FINGERPRINT = join(ROOT, 'dist', 'server', 'sources.sha256');
 
 /** @throws BuildFailure of esbuild, as `build` does */
 export async function ensureBuilt(): Promise<void> {

@@ -4,7 +4,7 @@
  * Must never need a development dependency for the server, since the image builds it without them.
  */
 import { readFileSync } from 'node:fs';
-import { readdir, readFile } from 'node:fs/promises';
+import { readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { type BuildOptions, build as bundle } from 'esbuild';
@@ -15,6 +15,9 @@ import { withoutPackages } from './source-map.ts';
 const SERVER = join(import.meta.dirname, '..');
 const ROOT = join(SERVER, '..');
 const DIST = join(ROOT, 'dist');
+
+/** Names the sources of `dist/server`, if `build-cache.ts` had it built. A build removes it first, so that it never names others. */
+export const FINGERPRINT = join(DIST, 'server', 'sources.sha256');
 
 const manifest = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as Record<string, unknown>;
 
@@ -66,6 +69,7 @@ const ASSETS: readonly { readonly directory: string; readonly extension: string 
  * @throws BuildFailure of esbuild, which names file and line, when a source does not parse or resolve
  */
 export async function build(): Promise<WrittenFile[]> {
+  await rm(FINGERPRINT, { force: true });
   return (await Promise.all([...BUNDLES.map(writeBundle), ...ASSETS.map(copyAssets), writeManifest()])).flat();
 }
 

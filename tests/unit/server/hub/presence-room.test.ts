@@ -320,6 +320,7 @@ describe('races and outages', () => {
     await joining;
     expect(Object.keys(cat.got[0] ?? {})).toContain('users');
   });
+
   test('a listener that joins during an outage learns of the users of other nodes', async () => {
     const { clock, store, room } = setUp();
     const [ann, cat] = [recorder(), recorder()];
@@ -332,6 +333,7 @@ describe('races and outages', () => {
     await clock.advance(TTL_MS);
     expect(present(cat.got)).toEqual(['ann', 'ben', 'cat']);
   });
+
   test('no user of this node is reported as gone after an outage', async () => {
     const { clock, store, room } = setUp();
     const ann = recorder();
@@ -342,6 +344,7 @@ describe('races and outages', () => {
     await clock.advance(SOON_MS);
     expect(present(ann.got)).toEqual(['ann']);
   });
+
   test('a user that left between the list of a listener and the next check is gone', async () => {
     const { clock, store, room } = setUp();
     const [ann, cat] = [recorder(), recorder()];

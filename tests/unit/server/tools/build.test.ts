@@ -2,7 +2,8 @@ import { existsSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
 import { ROOT } from '../../../../infra/host/paths.ts';
-import { ensureBuilt, FINGERPRINT } from '../../../../server/tools/build-cache.ts';
+import { build, FINGERPRINT } from '../../../../server/tools/build.ts';
+import { ensureBuilt } from '../../../../server/tools/build-cache.ts';
 
 describe('the build', () => {
   test('two builds at the same time leave all files that a node and the demo page need', async () => {
@@ -24,5 +25,11 @@ describe('the build', () => {
     const { ino } = statSync(main);
     await ensureBuilt();
     expect(statSync(main).ino).toBe(ino);
+  });
+
+  test('after a build by itself, nothing claims to know of which sources it is', async () => {
+    await ensureBuilt();
+    await build();
+    expect(existsSync(FINGERPRINT)).toBe(false);
   });
 });
