@@ -1,7 +1,8 @@
 /** Clients of a loopback server, and what they report. */
+import { afterEach, beforeEach } from '@jest/globals';
 import { createClient, type HoldfastError } from '../../../../server/client/node.ts';
 import type { ClientOptions, HoldfastClient, Loss, SubscriptionHandlers } from '../../../../server/client/types.ts';
-import type { LoopbackServer } from './loopback-server.ts';
+import { LoopbackServer } from './loopback-server.ts';
 
 export const CHANNEL = 'room:42';
 
@@ -51,4 +52,24 @@ export function follow(client: HoldfastClient, more: Partial<SubscriptionHandler
     onLost: (it: Loss) => losses.push(it),
   };
   return { offsets, losses, subscription: client.subscribe(CHANNEL, { ...handlers, ...more }) };
+}
+
+/** What one test uses; replaced before the next. */
+export interface Loopback {
+  server: LoopbackServer;
+  clients: LoopbackClients;
+}
+
+/** Starts a server before each test of the file, and ends it and its clients after the test. */
+export function useLoopback(): Loopback {
+  const loopback = {} as Loopback;
+  beforeEach(async () => {
+    loopback.server = await new LoopbackServer().start();
+    loopback.clients = new LoopbackClients(loopback.server);
+  });
+  afterEach(async () => {
+    loopback.clients.close();
+    await loopback.server.stop();
+  });
+  return loopback;
 }
