@@ -16,7 +16,7 @@ const SERVER = join(import.meta.dirname, '..');
 const ROOT = join(SERVER, '..');
 const DIST = join(ROOT, 'dist');
 
-/** Names the sources of `dist/server`, if `build-cache.ts` had it built. A build removes it first, so that it never names others. */
+/** Holds the hash of the sources of `dist/server`; `build-cache.ts` writes it. A build removes it first, so it never describes other sources. */
 export const FINGERPRINT = join(DIST, 'server', 'sources.sha256');
 
 const manifest = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as Record<string, unknown>;

@@ -27,7 +27,7 @@ describe('the build', () => {
     expect(statSync(main).ino).toBe(ino);
   });
 
-  test('after a build by itself, nothing claims to know of which sources it is', async () => {
+  test('a build by itself removes the fingerprint', async () => {
     await ensureBuilt();
     await build();
     expect(existsSync(FINGERPRINT)).toBe(false);
